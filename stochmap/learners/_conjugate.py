@@ -1,0 +1,64 @@
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import PRNGKeyArray
+
+from stochmap import posteriors
+from stochmap.sampling import Counts, Moments
+
+from ._abstract import Fit, Status
+
+
+@dataclass(frozen=True)
+class Dirichlet:
+    """The exact posterior of a table under a symmetric Dirichlet(a) prior for every row.
+
+    The fit is its mean, (c + a)/(n + k·a).
+
+    Raises:
+        ValueError: the concentration is not positive.
+    """
+
+    concentration: float = 0.5
+    needs: ClassVar = "statistics"
+    families: ClassVar = frozenset({"categorical"})
+
+    def __post_init__(self) -> None:
+        posteriors.check_positive("concentration", self.concentration)
+
+    def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
+        """Fit one run's counts."""
+        posterior = posteriors.Dirichlet.prior(self.concentration, *data.n.shape).update_all(data)
+        return _fit(posterior)
+
+
+@dataclass(frozen=True)
+class NormalInverseGamma:
+    """The exact posterior of Gaussians under a normal-inverse-gamma prior.
+
+    The fit has the mean and the variance of the posterior predictive.
+
+    Raises:
+        ValueError: kappa, alpha or beta is not positive.
+    """
+
+    mean: float = 0.0
+    kappa: float = 1.0
+    alpha: float = 2.0
+    beta: float = 1.0
+    needs: ClassVar = "statistics"
+    families: ClassVar = frozenset({"gaussian"})
+
+    def __post_init__(self) -> None:
+        for name in ("kappa", "alpha", "beta"):
+            posteriors.check_positive(name, getattr(self, name))
+
+    def __call__(self, key: PRNGKeyArray, data: Moments) -> Fit:
+        """Fit one run's moments."""
+        prior = posteriors.NormalInverseGamma.prior(self.mean, self.kappa, self.alpha, self.beta, len(data.n))
+        return _fit(prior.update_all(data))
+
+
+def _fit(posterior: posteriors.AbstractPosterior) -> Fit:
+    return Fit(posterior.to_mapping(), jnp.int32(Status.EXACT), jnp.int64(0), posterior=posterior)

@@ -1,0 +1,145 @@
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from stochmap.mappings import AbstractMapping, CategoricalMapping, GaussianMapping
+from stochmap.sampling import Counts, Moments, Statistics
+
+from ._abstract import Fit, Status
+from .training import OPTIMIZERS, train
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """The negative log-likelihood of a mapping, minimised by an Optax optimizer.
+
+    From logits 0 (Gaussians: mean 0, std 1), on the sufficient statistics, so that a step costs the same for any
+    number of samples. It ends when what is left to gain, G = Σ_x n_x KL(p̂_x‖fit_x), is at most ``tolerance`` times
+    half the number of free parameters, Σ_x (seen_x − 1)/2: the amount by which maximum likelihood itself misses the
+    truth on average. p̂ is maximum likelihood's fit, and G is computed as a KL in float64, never as a difference of
+    losses. Where an outcome was never seen the optimum lies at infinity: there it ends at ``boundary_tolerance``, with
+    status ``boundary``.
+
+    Args:
+        optimizer: a name in ``training.OPTIMIZERS``.
+        learning_rate: its step size.
+        max_steps: where to give up, with status ``max_steps``.
+        tolerance: see above.
+        boundary_tolerance: see above.
+
+    Raises:
+        ValueError: an unknown optimizer, or a number that is not positive.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 0.1
+    max_steps: int = 10_000
+    tolerance: float = 1e-4
+    boundary_tolerance: float = 1e-2
+    needs: ClassVar = "statistics"
+    families: ClassVar = frozenset({"categorical", "gaussian"})
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"unknown optimizer {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
+        for name in ("learning_rate", "max_steps", "tolerance", "boundary_tolerance"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}: give a positive number")
+
+    def __call__(self, key: PRNGKeyArray, data: Statistics) -> Fit:
+        """Fit one run's statistics."""
+        assert isinstance(data, Counts | Moments)
+        problem = _Table(data) if isinstance(data, Counts) else _Gaussians(data)
+        limit = jnp.where(problem.boundary, self.boundary_tolerance, self.tolerance) * problem.freedom
+        status = jnp.where(problem.boundary, int(Status.BOUNDARY), int(Status.CONVERGED))
+
+        def verdict(params: Any) -> tuple[Array, Array]:
+            return problem.divergence(params) <= limit, status
+
+        optimizer = OPTIMIZERS[self.optimizer](self.learning_rate)
+        end = train(problem.loss, problem.start(), optimizer, verdict, self.max_steps)
+        return Fit(problem.mapping(end.params), end.status, end.steps, history=end.history)
+
+
+class _Table:
+    """A full table: the parameters are its logits, outcomes first.
+
+    XLA's CPU loops add up along a short last axis one element at a time; with x last, softmax is vectorised over x.
+    """
+
+    def __init__(self, counts: Counts):
+        n = counts.n.T
+        seen = (n > 0).sum(axis=0)
+        visited = seen > 0
+        # At least ½: with one outcome seen per row there is no free parameter, and still a boundary to approach.
+        self.freedom = jnp.maximum(jnp.where(visited, seen - 1, 0).sum() / 2.0, 0.5)
+        self.boundary = (visited & (seen < n.shape[0])).any()
+        self.share = (n / jnp.maximum(n.sum(), 1)).astype(jnp.float32)
+        self.n = n.astype(jnp.float64)
+        row = jnp.maximum(self.n.sum(axis=0), 1.0)
+        self.log_likeliest = jnp.where(n > 0, jnp.log(jnp.maximum(self.n, 1.0) / row), 0.0)
+
+    def start(self) -> Array:
+        return jnp.zeros(self.n.shape, dtype=jnp.float32)
+
+    def loss(self, logits: Array) -> Float[Array, ""]:
+        return -jnp.sum(self.share * jax.nn.log_softmax(logits, axis=0))
+
+    def divergence(self, logits: Array) -> Float[Array, ""]:
+        """Σ_x n_x KL(p̂_x‖softmax(logits_x)), float64."""
+        log_fit = jax.nn.log_softmax(logits.astype(jnp.float64), axis=0)
+        return jnp.sum(self.n * jnp.where(self.n > 0, self.log_likeliest - log_fit, 0.0))
+
+    def mapping(self, logits: Array) -> AbstractMapping:
+        return CategoricalMapping(logits.T)
+
+
+class _Gaussians:
+    """A Gaussian for each x: the parameters are (mean, ln std)."""
+
+    def __init__(self, moments: Moments):
+        visited = moments.n > 0
+        self.freedom = jnp.maximum(visited.sum().astype(jnp.float64), 0.5)
+        self.boundary = (visited & (moments.m2 <= 0)).any()
+        self.n = moments.n.astype(jnp.float64)
+        self.centre = moments.mean
+        self.variance = moments.m2 / jnp.maximum(self.n, 1.0)
+        self.share = (moments.n / jnp.maximum(moments.n.sum(), 1)).astype(jnp.float32)
+
+    def start(self) -> tuple[Array, Array]:
+        zeros = jnp.zeros(self.n.shape, dtype=jnp.float32)
+        return zeros, zeros
+
+    def loss(self, params: tuple[Array, Array]) -> Float[Array, ""]:
+        mean, log_std = params
+        shift = self.centre.astype(jnp.float32) - mean
+        spread = (self.variance.astype(jnp.float32) + shift**2) * jnp.exp(-2.0 * log_std)
+        return jnp.sum(self.share * (0.5 * spread + log_std)) + jnp.float32(0.5 * math.log(2.0 * math.pi))
+
+    def divergence(self, params: tuple[Array, Array]) -> Float[Array, ""]:
+        """Σ_x n_x KL(Normal(ȳ_x, m2_x/n_x)‖fit_x), float64.
+
+        Where all values are equal it is infinite, and so would the likelihood be at std 0: such an x counts as done
+        once its std is a thousandth and its mean as close.
+        """
+        mean, log_std = (leaf.astype(jnp.float64) for leaf in params)
+        spread = self.variance > 0
+        log_ratio = jnp.log(jnp.where(spread, self.variance, 1.0)) - 2.0 * log_std
+        shift = (self.centre - mean) ** 2 * jnp.exp(-2.0 * log_std)
+        degenerate = jnp.where((log_std < math.log(1e-3)) & (shift < 1.0), 0.0, jnp.inf)
+        each = jnp.where(spread, 0.5 * (_expm1_minus(log_ratio) + shift), degenerate)
+        return jnp.sum(jnp.where(self.n > 0, self.n * each, 0.0))
+
+    def mapping(self, params: tuple[Array, Array]) -> AbstractMapping:
+        mean, log_std = params
+        return GaussianMapping(mean, jnp.exp(log_std))
+
+
+def _expm1_minus(r: Array) -> Array:
+    """Return eʳ − 1 − r, accurate near 0, where it is r²/2."""
+    series = r * r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r / 120.0)))
+    return jnp.where(jnp.abs(r) < 1e-2, series, jnp.expm1(r) - r)

@@ -1,0 +1,212 @@
+"""Draw pairs: exactly, any window of rows, for one mapping or for a batch of runs."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int32, UInt32
+
+from stochmap.sharding import LANES, over_runs, place_runs
+from stochmap.streams import Key, Role, check_window, counters, split_uint64, threefry_2x32
+from stochmap.variates import normal
+
+from ._alias import AliasTable, build_alias
+from ._statistics import Counts, Moments, value_moments
+
+BLOCKS = (256, 4096)
+"""Rows of a run that one call draws. Two compiled programs serve every number of samples."""
+
+
+class Pairs(NamedTuple):
+    """Rows of a dataset (host): x, and either the integer y or the float value."""
+
+    x: Int32[np.ndarray, "rows"]
+    y: Int32[np.ndarray, "rows"] | None
+    value: Float[np.ndarray, "rows"] | None
+
+
+class CategoricalSampler(NamedTuple):
+    """One alias table over the (x, y) cells, cell = x·num_y + y; leading axes are independent runs."""
+
+    table: AliasTable
+    num_x: int
+    num_y: int
+
+
+class GaussianSampler(NamedTuple):
+    """An alias table over x, and each x's mean and standard deviation; leading axes are independent runs."""
+
+    table: AliasTable
+    mean: Float[np.ndarray, "*runs x"]
+    std: Float[np.ndarray, "*runs x"]
+
+
+PairSampler = CategoricalSampler | GaussianSampler
+
+
+def categorical_sampler(inputs: Any, probabilities: Any) -> CategoricalSampler:
+    """Build the sampler of p(x)·p(y|x) from inputs float64[x] and probabilities float64[*runs, x, y] (host)."""
+    *runs, num_x, num_y = np.shape(probabilities)
+    joint, remainder = _exact_product(np.asarray(inputs)[:, None], np.asarray(probabilities))
+    shape = (*runs, num_x * num_y)
+    return CategoricalSampler(build_alias(joint.reshape(shape), remainder.reshape(shape)), num_x, num_y)
+
+
+def gaussian_sampler(inputs: Any, mean: Any, std: Any) -> GaussianSampler:
+    """Build the sampler of p(x)·Normal(mean_x, std_x²) from inputs [x], mean and std [*runs, x], float64."""
+    inputs = np.broadcast_to(np.asarray(inputs, dtype=np.float64), np.shape(mean))
+    return GaussianSampler(build_alias(inputs), np.asarray(mean, np.float64), np.asarray(std, np.float64))
+
+
+def _exact_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a·b as an unevaluated sum of two float64 (Dekker, 1971): the rounded product and its error."""
+    product = a * b
+    a_high, b_high = _upper_half(a), _upper_half(b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+def _upper_half(a: np.ndarray) -> np.ndarray:
+    scaled = a * 134217729.0  # 2²⁷ + 1 (Veltkamp's splitting)
+    return scaled - (scaled - a)
+
+
+def _high_product(a: Array, factor: Array) -> Array:
+    """Return the upper 32 bits of the 64-bit product of two uint32, from 16-bit halves."""
+    half = jnp.uint32(16)
+    mask = jnp.uint32(0xFFFF)
+    a_low, a_high, f_low, f_high = a & mask, a >> half, factor & mask, factor >> half
+    first = a_high * f_low + ((a_low * f_low) >> half)
+    second = a_low * f_high + (first & mask)
+    return a_high * f_high + (first >> half) + (second >> half)
+
+
+def _draw_cells(batch: tuple[AliasTable, Array], start: Array, *, role: Role, rows: int) -> UInt32[Array, "runs rows"]:
+    """Draw rows start … start + rows − 1 of every run, each as (run within the batch)·K + cell.
+
+    One 64-bit word a row: the word times K gives the cell (upper part) and the remainder, which is compared with the
+    cell's threshold. Only uint32 arithmetic, so that XLA makes one vectorised loop of it, in or out of 64-bit mode.
+    The flat tables and the single output array halve the time of gathers with a batch axis, or of two outputs.
+    """
+    table, keys = batch
+    runs, cells = table.alias.shape
+    counter_high, counter_low = counters(role, start, rows)
+    high, low = threefry_2x32((keys[:, :1], keys[:, 1:]), (counter_high[None], counter_low[None]))
+    factor = jnp.uint32(cells)
+    part = high * factor
+    remainder_high = part + _high_product(low, factor)
+    remainder_low = low * factor
+    cell = _high_product(high, factor) + (remainder_high < part).astype(jnp.uint32)
+    cell = cell + (jnp.arange(runs, dtype=jnp.uint32) * factor)[:, None]
+
+    def look_up(values: Any) -> Array:
+        return (
+            values.reshape(-1).at[cell].get(mode="clip")
+        )  # never out of range: "clip" is the mode without a second pass
+
+    threshold_high, threshold_low = look_up(table.threshold_high), look_up(table.threshold_low)
+    keep = (remainder_high < threshold_high) | ((remainder_high == threshold_high) & (remainder_low < threshold_low))
+    first = (jnp.arange(runs, dtype=jnp.uint32) * factor)[:, None]
+    return jnp.where(keep, cell, look_up(table.alias) + first)
+
+
+def _draw_words(batch: Array, start: Array, *, role: Role, rows: int) -> UInt32[Array, "runs rows 2"]:
+    high, low = counters(role, start, rows)
+    return jnp.stack(threefry_2x32((batch[:, :1], batch[:, 1:]), (high[None], low[None])), axis=-1)
+
+
+@functools.cache
+def _over_batches(function: Any, role: Role, rows: int) -> Any:
+    return over_runs(functools.partial(function, role=role, rows=rows))
+
+
+@functools.cache
+def _over_one(function: Any, role: Role, rows: int) -> Any:
+    return jax.jit(functools.partial(function, role=role, rows=rows))
+
+
+def _blocks(start: int, count: int) -> list[tuple[int, int, int]]:
+    """Cut a window of rows into (start, rows drawn, rows used)."""
+    rows = BLOCKS[0] if count <= 4 * BLOCKS[0] else BLOCKS[1]
+    return [(first, rows, min(rows, start + count - first)) for first in range(start, start + count, rows)]
+
+
+def draw_pairs(sampler: PairSampler, key: Key, start: int, count: int) -> Pairs:
+    """Draw rows start … start + count − 1 of the dataset that belongs to a key.
+
+    Row i is a pure function of (sampler, key, i): any window equals the same rows drawn in any other way. Integers
+    are the same on every platform and number of devices; float values on one platform (1e-15 across).
+
+    Args:
+        sampler: of a single mapping (no leading axes).
+        key: the run's key, uint32[2].
+        start: the first row, 0 ≤ start.
+        count: how many rows; start + count ≤ 2⁵⁶.
+
+    Raises:
+        ValueError: the window lies outside 0 … 2⁵⁶.
+    """
+    check_window(start, count)
+    keys = jnp.asarray(key, dtype=jnp.uint32)[None]
+    cells = (jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], sampler.table), keys)
+    cell, noise = np.empty(count, dtype=np.int32), np.empty(count)
+    for first, rows, used in _blocks(start, count):
+        window, at = slice(first - start, first - start + used), split_uint64(first)
+        cell[window] = np.asarray(_over_one(_draw_cells, Role.PAIR, rows)(cells, at))[0, :used]
+        if isinstance(sampler, GaussianSampler):
+            noise[window] = normal(np.asarray(_over_one(_draw_words, Role.NOISE, rows)(keys, at))[0, :used])
+    if isinstance(sampler, GaussianSampler):
+        return Pairs(cell, None, sampler.mean[cell] + sampler.std[cell] * noise)
+    x, y = np.divmod(cell, np.int32(sampler.num_y))
+    return Pairs(x, y, None)
+
+
+class _Batch:
+    """A batch of runs placed on the devices, drawn block by block."""
+
+    def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"]):
+        self.table, self.keys = place_runs((table, keys))
+        self.runs, self.cells = table.alias.shape
+
+    def draw_cells(self, block: tuple[int, int, int]) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield, device after device, its runs and its rows, each as (run on the device)·K + cell: int64[rows]."""
+        start, rows, used = block
+        drawn = np.asarray(_over_batches(_draw_cells, Role.PAIR, rows)((self.table, self.keys), split_uint64(start)))
+        buffer = np.empty((LANES, used), dtype=np.int64)  # reused: fresh pages would cost as much as counting does
+        for first in range(0, self.runs, LANES):
+            np.copyto(buffer, drawn[first : first + LANES, :used])
+            yield slice(first, first + LANES), buffer.reshape(-1)
+
+    def draw_noise(self, block: tuple[int, int, int]) -> np.ndarray:
+        """Return the rows' standard normal variates: float64[runs, rows]."""
+        start, rows, used = block
+        words = np.asarray(_over_batches(_draw_words, Role.NOISE, rows)(self.keys, split_uint64(start)))
+        return normal(words[:, :used])
+
+
+def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Counts:
+    """Draw rows 0 … num_samples − 1 of every run of a whole batch (``sharding.batch_size``) and count them."""
+    batch = _Batch(sampler.table, keys)
+    totals = np.zeros((batch.runs, sampler.num_x, sampler.num_y), dtype=np.int64)
+    for block in _blocks(0, num_samples):
+        for runs, cell in batch.draw_cells(block):
+            totals[runs] += np.bincount(cell, minlength=LANES * batch.cells).reshape(totals[runs].shape)
+    return Counts(totals)
+
+
+def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Moments:
+    """Draw rows 0 … num_samples − 1 of every run of a whole batch and take their moments, in the order of the rows."""
+    batch = _Batch(sampler.table, keys)
+    runs, num_x = sampler.mean.shape
+    total = Moments(np.zeros((runs, num_x), np.int64), np.zeros((runs, num_x)), np.zeros((runs, num_x)))
+    for block in _blocks(0, num_samples):
+        noise, parts = batch.draw_noise(block), []
+        for lanes, x in batch.draw_cells(block):
+            value = sampler.mean[lanes].reshape(-1)[x] + sampler.std[lanes].reshape(-1)[x] * noise[lanes].reshape(-1)
+            part = value_moments(x, value, LANES * num_x)
+            parts.append(jax.tree.map(lambda leaf: leaf.reshape(LANES, num_x), part))
+        total = total + jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    return total

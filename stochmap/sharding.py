@@ -1,0 +1,53 @@
+"""The local device mesh, and how independent runs lie on it."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+LANES = 64
+"""Runs that one device works on at a time. XLA's floating-point results depend on a batch's shape, so it never
+varies: a short batch is padded, a long one is a sequence of such batches."""
+
+
+@functools.cache
+def runs_mesh() -> Mesh:
+    """Return the mesh of all local devices with the one axis ``runs``."""
+    devices = jax.local_devices()
+    return jax.make_mesh((len(devices),), ("runs",), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def batch_size() -> int:
+    """Return the number of runs in a batch: LANES on every local device."""
+    return LANES * runs_mesh().size
+
+
+def place_runs(batch: Any) -> Any:
+    """Put a host batch on the devices, its leading axis of runs split over them."""
+    return jax.device_put(batch, NamedSharding(runs_mesh(), PartitionSpec("runs")))
+
+
+def over_runs(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Compile ``function(batch, shared)`` so that each device works on its own runs.
+
+    Every leaf of ``batch`` (see :func:`place_runs`) and of the result has a leading axis of runs, split over the
+    devices; ``shared`` is the same on all of them. Each device runs the program of a single device on its LANES
+    runs: loops that run until their lanes are done do not wait for the other devices, and a run's bits do not depend
+    on how many there are.
+    """
+    runs, everywhere = PartitionSpec("runs"), PartitionSpec()
+    specs = {"in_specs": (runs, everywhere), "out_specs": runs}
+    return jax.jit(jax.shard_map(function, mesh=runs_mesh(), check_vma=False, **specs))
+
+
+def pad_runs(batch: Any, size: int) -> Any:
+    """Repeat the last run of a host batch until there are ``size`` of them."""
+
+    def pad(leaf: np.ndarray) -> np.ndarray:
+        missing = size - len(leaf)
+        return leaf if missing == 0 else np.concatenate([leaf, np.repeat(leaf[-1:], missing, axis=0)])
+
+    return jax.tree.map(pad, batch)
