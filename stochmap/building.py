@@ -26,17 +26,25 @@ def build(table: Mapping[str, type], options: Mapping[str, Any], where: str) -> 
 
     Raises:
         StudyError: an unknown kind or field (the valid ones are listed), a missing field, a value of the wrong type,
-        or one
-            that the class itself refuses.
+            or one that the class itself refuses.
+    """
+    cls = find_class(table, options, where)
+    fields = {key: value for key, value in options.items() if key != "kind"}
+    return construct(cls, fields, f"{where} ({options['kind']})")
+
+
+def find_class(table: Mapping[str, type], options: Mapping[str, Any], where: str) -> type:
+    """Return the class that the ``kind`` of ``options`` names, as :func:`build` does.
+
+    Raises:
+        StudyError: no table, no kind, or an unknown one.
     """
     if not isinstance(options, Mapping):
         raise StudyError(f'{where}: expected a table such as {{ kind = "{next(iter(table))}" }}, got {options!r}')
     if "kind" not in options:
         raise StudyError(f"{where}: `kind` is missing: choose one of {', '.join(table)}")
     kind = options["kind"]
-    cls = table.get(kind) if kind in table else _imported(kind, table, where)
-    assert cls is not None
-    return construct(cls, {key: value for key, value in options.items() if key != "kind"}, f"{where} ({kind})")
+    return table[kind] if isinstance(kind, str) and kind in table else _imported(kind, table, where)
 
 
 def construct(cls: type, options: Mapping[str, Any], where: str) -> Any:
@@ -141,11 +149,11 @@ def _imported(kind: Any, table: Mapping[str, type], where: str) -> type:
     module, _, name = kind.partition(":")
     try:
         cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise StudyError(
             f"{where}: cannot import {kind!r} ({error}): check the name and that it is on the path"
         ) from error
-    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)) or cls.__hash__ is None:
         raise StudyError(f"{where}: {kind!r} must be a frozen dataclass, so that its fields are its options")
     return cls
 

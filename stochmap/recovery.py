@@ -2,7 +2,7 @@
 
 import functools
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ LEVEL = 0.95
 """Of the intervals in ``estimates`` and of those whose ``coverage`` is told."""
 
 Columns = dict[str, Any]
-"""A table as columns: NumPy arrays, Labels for strings, or None where every value is null."""
+"""A table as columns: NumPy arrays (text as ASCII bytes), Labels for text that repeats, None where all is null."""
 
 
 def run_chunk(study: Study, chunk: Chunk) -> dict[str, list[Columns]]:
@@ -44,38 +44,70 @@ def run_chunk(study: Study, chunk: Chunk) -> dict[str, list[Columns]]:
     if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         raise RuntimeError('statistics are int64 and float64: call jax.config.update("jax_enable_x64", True) first')
     condition = study.conditions[chunk.condition_id]
-    tables: dict[str, list[Columns]] = {}
     size = batch_size()
-    for start in range(0, chunk.count, size):
-        run_ids = chunk.run_ids[start : start + size]
-        for name, blocks in _run_batch(study, condition, run_ids, size).items():
-            tables.setdefault(name, []).extend(blocks)
-    return tables
+    starts = range(0, chunk.count, size)
+    batches = [_run_batch(study, condition, chunk.run_ids[start : start + size], size) for start in starts]
+    return _tables(study, condition, _joined(batches))
 
 
-def _run_batch(study: Study, condition: Condition, run_ids: np.ndarray, size: int) -> dict[str, list[Columns]]:
+class _Scored(NamedTuple):
+    """A learner's fits with their intervals and numbers; every leaf has a leading axis of runs."""
+
+    fit: Fit
+    intervals: dict[str, Interval] | None
+    scores: dict[str, np.ndarray]
+
+
+class _Results(NamedTuple):
+    """Some runs, start to end; every leaf has a leading axis of runs."""
+
+    run_ids: np.ndarray
+    keys: np.ndarray
+    truth: dict[str, np.ndarray]
+    statistics: Statistics
+    learned: dict[str, _Scored]
+    samples: list[Columns]
+
+
+def _run_batch(study: Study, condition: Condition, run_ids: np.ndarray, size: int) -> _Results:
     used = len(run_ids)
     keys = pad_runs(run_keys(study.seed, run_ids), size)
     truth = condition.truth.draw(keys)._replace(inputs=condition.inputs.probabilities(condition.truth.num_x))
     statistics = _draw_statistics(truth, keys, condition.num_samples)
-    tables = {"runs": [_runs(study, condition, run_ids, keys[:used], statistics)]}
-    if "truths" in study.keep:
-        tables["truths"] = _truths(_first(truth, used), run_ids)
-    if "counts" in study.keep:
-        tables["counts" if isinstance(statistics, Counts) else "moments"] = [
-            _statistics(_first(statistics, used), run_ids)
-        ]
-    if "samples" in study.keep:
-        tables["samples"] = _samples(truth, keys, run_ids, condition.num_samples)
+    real_truth, real_statistics = _first(truth, used), _first(statistics, used)
+    learned = {}
     for name, learner in study.problem(condition.problem).learners.items():
         fit = _first(_fit(learner, name, keys, statistics), used)
         intervals = fit.interval(LEVEL)
-        scores = score(_first(truth, used), fit, _first(statistics, used), intervals)
-        tables.setdefault("fits", []).append(_fits(run_ids, name, fit, scores))
-        if "estimates" in study.keep:
-            tables.setdefault("estimates", []).extend(_estimates(run_ids, name, fit, intervals))
-        if "history" in study.keep and fit.history is not None:
-            tables.setdefault("history", []).append(_history(run_ids, name, fit))
+        learned[name] = _Scored(fit, intervals, score(real_truth, fit, real_statistics, intervals))
+    samples = _samples(real_truth, keys, run_ids, condition.num_samples) if "samples" in study.keep else []
+    return _Results(run_ids, keys[:used], real_truth.parameters(), real_statistics, learned, samples)
+
+
+def _joined(batches: list[_Results]) -> _Results:
+    """Put the batches' runs one after the other, so that each table is made in one go."""
+    samples = [block for batch in batches for block in batch.samples]
+    bare = [batch._replace(samples=[]) for batch in batches]
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *bare)._replace(samples=samples)
+
+
+def _tables(study: Study, condition: Condition, results: _Results) -> dict[str, list[Columns]]:
+    """Turn results into the tables that the study keeps, each as blocks of columns."""
+    run_ids, statistics = results.run_ids, results.statistics
+    tables = {"runs": [_runs(study, condition, run_ids, results.keys, statistics)]}
+    if "truths" in study.keep:
+        tables["truths"] = [_truths(run_ids, *parameter) for parameter in results.truth.items()]
+    if "counts" in study.keep:
+        tables["counts" if isinstance(statistics, Counts) else "moments"] = [_statistics(statistics, run_ids)]
+    if "samples" in study.keep:
+        tables["samples"] = results.samples
+    tables["fits"] = [_fits(run_ids, name, learned) for name, learned in results.learned.items()]
+    if "estimates" in study.keep:
+        tables["estimates"] = [block for item in results.learned.items() for block in _estimates(run_ids, *item)]
+    if "history" in study.keep:
+        blocks = [_history(run_ids, name, learned.fit) for name, learned in results.learned.items()]
+        if any(blocks):
+            tables["history"] = [block for block in blocks if block]
     return tables
 
 
@@ -131,7 +163,6 @@ def _runs(study: Study, condition: Condition, run_ids: np.ndarray, keys: np.ndar
     visited = (np.asarray(statistics.num_samples)[:rows] > 0).sum(axis=-1)
     truth, inputs = study.truth_fields(), study.inputs_fields()
     truth_values, inputs_values = condition.truth_values(), condition.inputs_values()
-    words = [f"{high:08x}{low:08x}" for high, low in keys]
     return {
         "run_id": run_ids,
         "problem": _constant(condition.problem, rows),
@@ -142,7 +173,7 @@ def _runs(study: Study, condition: Condition, run_ids: np.ndarray, keys: np.ndar
         "num_samples": np.full(rows, condition.num_samples, dtype=np.int64),
         "replicate": run_ids & 0xFFFFFFFF,
         "num_visited_x": visited.astype(np.int32),
-        "key": Labels(np.arange(rows, dtype=np.int32), tuple(words)),
+        "key": np.frombuffer(keys.astype(">u4").tobytes().hex().encode(), dtype="S16"),
     }
 
 
@@ -151,12 +182,10 @@ def _grid(shape: tuple[int, ...]) -> list[np.ndarray]:
     return [index.reshape(-1) for index in np.indices(shape, dtype=np.int32)]
 
 
-def _truths(truth: TruthTable, run_ids: np.ndarray) -> list[Columns]:
-    if isinstance(truth, GaussianTable):
-        return [_long(run_ids, "mean", truth.mean), _long(run_ids, "std", truth.std)]
-    block = _long(run_ids, "probability", truth.probabilities)
+def _truths(run_ids: np.ndarray, parameter: str, values: np.ndarray) -> Columns:
+    block = _long(run_ids, parameter, values)
     present = block["value"] > 0  # absent means 0
-    return [block if present.all() else _take(block, present)]
+    return block if parameter != "probability" or present.all() else _take(block, present)
 
 
 def _take(block: Columns, rows: np.ndarray) -> Columns:
@@ -199,38 +228,32 @@ def _samples(truth: TruthTable, keys: np.ndarray, run_ids: np.ndarray, num_sampl
     return blocks
 
 
-def _fits(run_ids: np.ndarray, learner: str, fit: Fit, scores: dict[str, np.ndarray]) -> Columns:
+def _fits(run_ids: np.ndarray, learner: str, learned: _Scored) -> Columns:
     return {
         "run_id": run_ids,
         "learner": _constant(learner, len(run_ids)),
-        "status": Labels(np.asarray(fit.status, dtype=np.int8), tuple(status.name.lower() for status in Status)),
-        "steps": np.asarray(fit.steps, dtype=np.int64),
-        **{column: scores.get(column) for column in METRIC_COLUMNS},
+        "status": Labels(
+            np.asarray(learned.fit.status, dtype=np.int8), tuple(status.name.lower() for status in Status)
+        ),
+        "steps": np.asarray(learned.fit.steps, dtype=np.int64),
+        **{column: learned.scores.get(column) for column in METRIC_COLUMNS},
     }
 
 
-def _estimates(run_ids: np.ndarray, learner: str, fit: Fit, intervals: dict[str, Interval] | None) -> list[Columns]:
+def _estimates(run_ids: np.ndarray, learner: str, learned: _Scored) -> list[Columns]:
     blocks = []
-    for parameter, values in fit.mapping.parameters().items():
-        block = _long(run_ids, parameter, values)
-        lower, upper = intervals[parameter] if intervals else (None, None)
-        blocks.append(
-            {
-                "run_id": block["run_id"],
-                "learner": _constant(learner, values.size),
-                "parameter": block["parameter"],
-                "x": block["x"],
-                "y": block["y"],
-                "value": block["value"],
-                "lower": None if lower is None else lower.reshape(-1),
-                "upper": None if upper is None else upper.reshape(-1),
-            }
-        )
+    for parameter, values in learned.fit.mapping.parameters().items():
+        block = {"learner": _constant(learner, values.size), **_long(run_ids, parameter, values)}
+        if learned.intervals is not None:
+            lower, upper = learned.intervals[parameter]
+            block |= {"lower": lower.reshape(-1), "upper": upper.reshape(-1)}
+        blocks.append(block)
     return blocks
 
 
 def _history(run_ids: np.ndarray, learner: str, fit: Fit) -> Columns:
-    assert fit.history is not None
+    if fit.history is None:
+        return {}
     run, point = np.nonzero(fit.history.step >= 0)
     return {
         "run_id": run_ids[run],

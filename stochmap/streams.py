@@ -22,6 +22,7 @@ STREAM_VERSION = 1
 MAX_INDEX = 1 << 56
 
 Key = UInt32[Array, "2"] | UInt32[np.ndarray, "2"]
+Keys = UInt32[Array, "*runs 2"] | UInt32[np.ndarray, "*runs 2"]
 
 _PARITY = 0x1BD11BDA
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -72,7 +73,7 @@ def seed_key(seed: int) -> UInt32[np.ndarray, "2"]:
     return split_uint64(seed)
 
 
-def run_keys(seed: int, run_ids: Any) -> UInt32[np.ndarray, "runs 2"]:
+def run_keys(seed: int, run_ids: Any) -> UInt32[np.ndarray, "*shape 2"]:
     """Return the keys of runs: the Threefry block of each run_id under the seed's key (host).
 
     ``run_ids`` are non-negative 64-bit integers of any shape; the result has one more axis, (high, low). For one

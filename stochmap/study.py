@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from stochmap.building import StudyError, build, construct, convert, field_types, field_values, is_scalar
+from stochmap.building import StudyError, build, construct, convert, field_types, field_values, find_class, is_scalar
 from stochmap.learners import LEARNERS, Learner
+from stochmap.sampling import MAX_CELLS
 from stochmap.sharding import LANES
-from stochmap.truths import INPUTS, TRUTHS, Fixed, Inputs, Truth, TruthTable, Uniform
+from stochmap.truths import INPUTS, TRUTHS, Fixed, Inputs, Truth, TruthTable
 
 KEEP = ("truths", "counts", "estimates", "history", "samples")
 """Tables that a study may keep; ``runs`` and ``fits`` always are. ``counts`` brings ``moments`` for Gaussians."""
@@ -146,6 +147,10 @@ class Study:
             ],
         }
 
+    def identity_hash(self) -> str:
+        """Return the hash of the identity: 16 hexadecimal digits."""
+        return _digest(self.identity())
+
     def plan_hash(self) -> str:
         """Return the hash of everything that was asked: identity, conditions and replicates."""
         return _digest([self.identity(), sorted(self.conditions), self.replicates])
@@ -164,10 +169,11 @@ class Study:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run takes, roughly: core seconds, bytes and rows of its tables, and the bytes of a batch at work."""
+    """What one run takes, roughly: core seconds, its tables' bytes (in memory, on disk) and rows, a batch's bytes."""
 
     seconds: float
     bytes: float
+    stored_bytes: float
     rows: int
     batch_bytes: float
 
@@ -187,7 +193,9 @@ def estimate(study: Study, condition: Condition) -> Cost:
     }
     kept = sum(rows[table] for table in study.keep) + 1 + learners
     seconds = 50e-6 + 20e-9 * condition.num_samples + 2e-6 * parameters * learners
-    return Cost(seconds, 40.0 * kept, kept, LANES * (200.0 * parameters + 12.0 * min(condition.num_samples, 4096)))
+    return Cost(
+        seconds, 40.0 * kept, 14.0 * kept, kept, LANES * (200.0 * parameters + 12.0 * min(condition.num_samples, 4096))
+    )
 
 
 def _columns(records: Iterable[Mapping[str, Any]]) -> dict[str, type]:
@@ -284,6 +292,8 @@ def _problem(options: Any, read_table: Reader | None) -> Problem:
         if key not in options:
             raise StudyError(f"{where}: `{key}` is missing: give {key} = …")
     sizes = options["num_samples"] if isinstance(options["num_samples"], list) else [options["num_samples"]]
+    if not sizes:
+        raise StudyError(f"{where}, `num_samples`: an empty list: give at least one value")
     num_samples = tuple(convert(size, int, f"{where}, `num_samples`") for size in sizes)
     for size in num_samples:
         if not 1 <= size < 1 << 56:
@@ -312,18 +322,28 @@ def _filled(truth: Any, read_table: Reader | None, where: str) -> Truth:
 
 
 def _check(truth: Truth, inputs: Inputs, where: str) -> None:
-    if not isinstance(inputs, Uniform) or not isinstance(truth, Fixed):
-        try:
-            inputs.probabilities(truth.num_x)
-        except ValueError as error:
-            raise StudyError(f"{where}, inputs: {error}") from error
+    _require_protocol(truth, Truth, "family, num_x, num_y and draw(key)", f"{where}, truth")
+    _require_protocol(inputs, Inputs, "probabilities(num_x)", f"{where}, inputs")
+    if truth.num_x * (truth.num_y or 1) > MAX_CELLS:
+        raise StudyError(
+            f"{where}, truth: {truth.num_x} × {truth.num_y or 1} cells are more than {MAX_CELLS}: "
+            "use a smaller num_x or num_y"
+        )
+    try:
+        inputs.probabilities(truth.num_x)
+    except ValueError as error:
+        raise StudyError(f"{where}, inputs: {error}") from error
+
+
+def _require_protocol(instance: Any, protocol: type, members: str, where: str) -> None:
+    """Refuse a class of the user's own that lacks what its place needs."""
+    if not isinstance(instance, protocol):
+        raise StudyError(f"{where}: {type(instance).__qualname__} does not serve: it needs {members}")
 
 
 def _grid(table: Mapping[str, type], options: Any, where: str) -> tuple[Any, ...]:
     """Build one object for each combination of the values that are listed where a scalar is due."""
-    if not isinstance(options, Mapping) or options.get("kind") not in table:
-        return (build(table, options, where),)
-    kinds = field_types(table[options["kind"]])
+    kinds = field_types(find_class(table, options, where))
     axes = [key for key, value in options.items() if isinstance(value, list) and is_scalar(kinds.get(key, str))]
     for key in axes:
         if not options[key]:
@@ -344,12 +364,14 @@ def _learners(options: Any, families: set[str], where: str) -> dict[str, Learner
                 f'{where}, learners: expected a table such as {{ kind = "maximum_likelihood" }}, got {entry!r}'
             )
         name = str(entry.get("name", entry.get("kind")))
-        learner = build(
-            LEARNERS, {key: value for key, value in entry.items() if key != "name"}, f"{where}, learner {name!r}"
-        )
+        place = f"{where}, learner {name!r}"
+        learner = build(LEARNERS, {key: value for key, value in entry.items() if key != "name"}, place)
+        _require_protocol(learner, Learner, "needs, families and a call (key, data)", place)
+        if learner.needs != "statistics":
+            raise StudyError(f"{place}: it needs {learner.needs}, a study gives statistics: choose another learner")
         if name in found:
             raise StudyError(f"{where}: two learners are named {name!r}: give one of them a `name`")
-        wrong = families - learner.families
+        wrong = families - set(learner.families)
         if wrong:
             served = " and ".join(sorted(learner.families))
             raise StudyError(

@@ -1,4 +1,4 @@
-"""Two CPU devices in every test, so that sharding is exercised everywhere; 64-bit mode as in the jobs."""
+"""Two CPU devices in every test, so that sharding is exercised everywhere; 64-bit mode as in the jobs; shapes checked."""
 
 import os
 
@@ -6,6 +6,11 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+from jaxtyping import install_import_hook
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Annotated shapes and types of everything numerical hold in every call that a test makes.
+NUMERICAL = ("streams", "variates", "mappings", "truths", "sampling", "posteriors", "learners", "metrics", "recovery")
+install_import_hook([f"stochmap.{name}" for name in NUMERICAL], "shape_checks.checked")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from stochmap.learners import Fit
 from stochmap.mappings import CategoricalMapping
@@ -14,7 +14,7 @@ from stochmap.truths import CategoricalTable
 from . import _divergences, limits
 
 
-def row_weights(inputs: Float[np.ndarray, "x"], n: Float[np.ndarray, "*runs x"]) -> Float[np.ndarray, "*runs x"]:
+def row_weights(inputs: Float[np.ndarray, "x"], n: Int[np.ndarray, "*runs x"]) -> Float[np.ndarray, "*runs x"]:
     """Return w_x = p(x)/P(visited) for the rows that were visited, 0 for the others."""
     weights = np.where(n > 0, inputs, 0.0)
     total = weights.sum(axis=-1, keepdims=True)

@@ -13,7 +13,9 @@ def kl(p: Rows, q: Rows) -> Values:
 
     Summed as Σ [p ln(p/q) − p + q], whose terms are all ≥ 0: rounding cannot make a small divergence negative.
     """
-    return special.kl_div(p, q).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = p * np.log(p / q)  # scipy.special.kl_div is this, element by element, at eight times the cost
+    return (np.where(p > 0, terms, 0.0) - p + q).sum(axis=-1)
 
 
 def total_variation(p: Rows, q: Rows) -> Values:
@@ -34,9 +36,10 @@ def hellinger(p: Rows, q: Rows) -> Values:
 def gaussian_kl(mean: Values, std: Values, other_mean: Values, other_std: Values) -> Values:
     """Return KL(Normal(mean, std²)‖Normal(other_mean, other_std²)) in nats.
 
-    ½(r − 1 − ln r + d²), r = std²/other_std², d = (mean − other_mean)/other_std.
+    ½(r − 1 − ln r + d²), r = std²/other_std², d = (mean − other_mean)/other_std; infinite where r is.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (std / other_std) ** 2
         shift = ((mean - other_mean) / other_std) ** 2
-        return 0.5 * (special.kl_div(1.0, ratio) + shift)
+        # At r = ∞ (one value fitted by std 0, say) the terms are ∞ − ∞.
+        return np.where(np.isinf(ratio), np.inf, 0.5 * (special.kl_div(1.0, ratio) + shift))

@@ -77,4 +77,4 @@ def value_moments(x: np.ndarray, value: np.ndarray, num_x: int) -> Moments:
     n = np.bincount(x, minlength=num_x)
     mean = np.bincount(x, weights=value, minlength=num_x) / np.maximum(n, 1)
     m2 = np.bincount(x, weights=(value - mean[x]) ** 2, minlength=num_x)
-    return Moments(n, mean, m2)
+    return Moments(n, mean, m2.astype(np.float64, copy=False))  # of no rows at all NumPy returns integers

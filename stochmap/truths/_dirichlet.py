@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from stochmap.streams import Key, Role
+from stochmap.streams import Keys, Role
 from stochmap.variates import dirichlet
 
 from ._table import CategoricalTable, require_positive, require_size, uniform_inputs
@@ -25,7 +25,7 @@ class Dirichlet:
         require_size("num_y", self.num_y)
         require_positive("concentration", self.concentration)
 
-    def draw(self, key: Key) -> CategoricalTable:
+    def draw(self, key: Keys) -> CategoricalTable:
         """Draw the tables [*runs, x, y] of keys [*runs, 2]."""
         table = dirichlet(key, Role.TRUTH, self.concentration, self.num_x, self.num_y)
         return CategoricalTable(table, uniform_inputs(self.num_x), self.concentration)

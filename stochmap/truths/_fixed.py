@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from stochmap.streams import Key
+from stochmap.streams import Keys
 
 from ._table import CategoricalTable, GaussianTable, TruthTable, require
 
@@ -48,7 +48,7 @@ class Fixed:
             digest.update(str(array.shape).encode() + array.tobytes())
         return digest.hexdigest()[:16]
 
-    def draw(self, key: Key) -> TruthTable:
+    def draw(self, key: Keys) -> TruthTable:
         """Return the table for every key [*runs, 2]."""
         content, runs = self._content(), np.shape(key)[:-1]
 

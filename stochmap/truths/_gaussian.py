@@ -3,7 +3,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from stochmap.streams import Key
+from stochmap.streams import Keys
 
 from ._table import GaussianTable, require, require_positive, require_size, uniform_inputs
 
@@ -31,7 +31,7 @@ class Gaussian:
         """None: y is a real number."""
         return None
 
-    def draw(self, key: Key) -> GaussianTable:
+    def draw(self, key: Keys) -> GaussianTable:
         """Return the constant tables [*runs, x] of keys [*runs, 2]."""
         shape = (*np.shape(key)[:-1], self.num_x)
         return GaussianTable(

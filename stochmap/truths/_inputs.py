@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -7,6 +7,7 @@ from jaxtyping import Float
 from ._table import require, uniform_inputs
 
 
+@runtime_checkable
 class Inputs(Protocol):
     """How x is distributed: the same in every run."""
 

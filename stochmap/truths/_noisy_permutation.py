@@ -3,7 +3,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from stochmap.streams import Key, Role, words_on_host
+from stochmap.streams import Keys, Role, words_on_host
 from stochmap.variates import uniform
 
 from ._table import CategoricalTable, require, require_size, uniform_inputs
@@ -32,7 +32,7 @@ class NoisyPermutation:
         """The number of outcomes, that of the inputs."""
         return self.num_x
 
-    def draw(self, key: Key) -> CategoricalTable:
+    def draw(self, key: Keys) -> CategoricalTable:
         """Draw the tables [*runs, x, y] of keys [*runs, 2]."""
         order = np.argsort(uniform(words_on_host(key, Role.TRUTH, 0, self.num_x)), axis=-1, kind="stable")
         one_hot = order[..., None] == np.arange(self.num_x)

@@ -3,7 +3,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from stochmap.streams import Key, Role, words_on_host
+from stochmap.streams import Keys, Role, words_on_host
 from stochmap.variates import log_gamma, normal
 
 from ._table import GaussianTable, require, require_positive, require_size, uniform_inputs
@@ -35,7 +35,7 @@ class NormalInverseGamma:
         """None: y is a real number."""
         return None
 
-    def draw(self, key: Key) -> GaussianTable:
+    def draw(self, key: Keys) -> GaussianTable:
         """Draw the tables [*runs, x] of keys [*runs, 2]."""
         log_precision = log_gamma(key, Role.TRUTH, self.alpha, self.num_x) - np.log(self.beta)
         std = np.exp(-0.5 * log_precision)

@@ -3,7 +3,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from stochmap.streams import Key, Role, words_on_host
+from stochmap.streams import Keys, Role, words_on_host
 from stochmap.variates import normal
 
 from ._table import CategoricalTable, require, require_size, uniform_inputs
@@ -27,7 +27,7 @@ class NormalLogits:
         require_size("num_y", self.num_y)
         require(0 <= self.scale < np.inf, f"scale must be non-negative and finite, got {self.scale}: 1.0 is usual")
 
-    def draw(self, key: Key) -> CategoricalTable:
+    def draw(self, key: Keys) -> CategoricalTable:
         """Draw the tables [*runs, x, y] of keys [*runs, 2]."""
         noise = normal(words_on_host(key, Role.TRUTH, 0, self.num_x * self.num_y))
         logits = self.scale * noise.reshape(*noise.shape[:-1], self.num_x, self.num_y)

@@ -3,7 +3,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from stochmap.streams import Key, Role, words_on_host
+from stochmap.streams import Keys, Role, words_on_host
 from stochmap.variates import log_gamma
 
 from ._table import CategoricalTable, require, require_positive, require_size, uniform_inputs
@@ -34,7 +34,7 @@ class Sparse:
             f"outcomes must lie in 1 … num_y = {self.num_y}, got {self.outcomes}: give a number in that range",
         )
 
-    def draw(self, key: Key) -> CategoricalTable:
+    def draw(self, key: Keys) -> CategoricalTable:
         """Draw the tables [*runs, x, y] of keys [*runs, 2]."""
         cells = self.num_x * self.num_y
         # The places come from words beyond those of the gamma variates, whose number of attempts is bounded by 2³²

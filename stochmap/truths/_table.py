@@ -3,7 +3,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from stochmap.streams import Key
+from stochmap.streams import Keys
 
 
 class CategoricalTable(NamedTuple):
@@ -14,6 +14,10 @@ class CategoricalTable(NamedTuple):
     concentration: float | None = None
     """Of the symmetric Dirichlet that every row was drawn from, where it was."""
 
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return the numbers that identify the mapping, by the names they have in the store."""
+        return {"probability": self.probabilities}
+
 
 class GaussianTable(NamedTuple):
     """A true Gaussian for each x, with its inputs' distribution p(x); leading axes are runs (host, float64)."""
@@ -21,6 +25,10 @@ class GaussianTable(NamedTuple):
     mean: Float[np.ndarray, "*runs x"]
     std: Float[np.ndarray, "*runs x"]
     inputs: Float[np.ndarray, "x"]
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return the numbers that identify the mapping, by the names they have in the store."""
+        return {"mean": self.mean, "std": self.std}
 
 
 TruthTable = CategoricalTable | GaussianTable
@@ -41,7 +49,7 @@ class Truth(Protocol):
         """The number of outcomes; None for Gaussians."""
         ...
 
-    def draw(self, key: Key) -> TruthTable:
+    def draw(self, key: Keys) -> TruthTable:
         """Draw the table of every key, uint32[*runs, 2], with the same leading axes and uniform inputs (host)."""
         ...
 

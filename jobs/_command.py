@@ -1,0 +1,56 @@
+"""What the commands share: options, one-line errors, exit codes."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import Parameter
+
+from cluster import Stopped
+from stochmap.building import StudyError, parse_count
+from stochmap.store import IdentityDiffers, StoreError
+
+DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 3
+"""Exit codes: done; failed; bad input, nothing was done; stopped part-way, the same command goes on."""
+
+
+def _count(_: Any, tokens: Sequence[Any]) -> int:
+    return parse_count(tokens[0].value, tokens[0].keyword or "value")
+
+
+Count = Annotated[int, Parameter(converter=_count)]
+"""A whole number as people write them: 16384, 10_000, 1e6, 2^20."""
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def run(command: Callable[..., int], name: str) -> None:
+    """Run a command on this process's arguments, and exit with its code.
+
+    Its signature is its options, its docstring the help. Bad input is one line on stderr and exit code 2.
+    """
+    app = cyclopts.App(
+        name=f"python -m jobs.{name}", help_format="plaintext", version_flags=[], suppress_keyboard_interrupt=False
+    )
+    app.default(command)
+    options = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
+    try:
+        code = app(sys.argv[1:], **options)
+    except cyclopts.CycloptsError as error:
+        code = _complain(name, str(error), USAGE)
+    except StudyError as error:
+        code = _complain(name, str(error), USAGE)
+    except StoreError as error:
+        code = _complain(name, str(error), USAGE if isinstance(error, IdentityDiffers) else FAILED)
+    except ConnectionError as error:
+        code = _complain(name, str(error), FAILED)
+    except Stopped as error:
+        code = _complain(name, f"{error}; what is finished is kept: the same command goes on from there", STOPPED)
+    sys.stdout.flush()
+    sys.exit(code or DONE)
+
+
+def _complain(name: str, message: str, code: int) -> int:
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,66 @@
+"""What a study asks for, and what of it is missing in a store."""
+
+from collections.abc import Iterator
+
+from cluster import local_resources
+from stochmap import store as stores
+from stochmap.building import StudyError
+from stochmap.study import Chunk, Study, chunks, estimate
+
+
+def total_runs(study: Study) -> int:
+    """Count the runs that a study asks for."""
+    return len(study.conditions) * study.replicates
+
+
+def missing_chunks(study: Study, store: stores.Store, size: int) -> Iterator[Chunk]:
+    """Yield the chunks of what was asked minus what is committed, whatever the chunks it was committed in."""
+    committed = store.committed()
+    for condition_id in study.conditions:
+        there = [(first, count) for condition, first, count in committed if condition == condition_id]
+        yield from chunks(condition_id, stores.missing_ranges(study.replicates, there), size)
+
+
+def check_memory(study: Study) -> None:
+    """Raise StudyError if a batch of some condition would not fit into this machine's memory for one worker."""
+    memory = local_resources().memory
+    for condition in study.conditions.values():
+        need = estimate(study, condition).batch_bytes
+        if need > memory:
+            raise StudyError(
+                f"problem {condition.problem!r}: a batch of its {condition.truth_kind} tables takes about "
+                f"{_bytes(need)}, this machine has {_bytes(memory)}: use a smaller num_x or num_y"
+            )
+
+
+def describe(study: Study) -> str:
+    """Tell what a run of the study would do: a line for each condition, and the totals."""
+    size = study.chunk_size()
+    header = f"{'problem':16} {'condition':>9} {'num_samples':>12} {'runs':>10} {'chunks':>7} {'rows':>12} {'bytes':>9}"
+    lines = [f"study {study.name}, seed {study.seed}, chunks of {size} runs", header]
+    rows_in_all, chunks_in_all, bytes_in_all, seconds, memory = 0, 0, 0.0, 0.0, 0.0
+    for condition_id, condition in study.conditions.items():
+        cost = estimate(study, condition)
+        pieces = len(list(chunks(condition_id, [(0, study.replicates)], size)))
+        rows, stored = cost.rows * study.replicates, cost.stored_bytes * study.replicates
+        lines.append(
+            f"{condition.problem:16} {condition_id:>9x} {condition.num_samples:>12,} {study.replicates:>10,} "
+            f"{pieces:>7,} {rows:>12,} {_bytes(stored):>9}"
+        )
+        rows_in_all, chunks_in_all, bytes_in_all = rows_in_all + rows, chunks_in_all + pieces, bytes_in_all + stored
+        seconds += cost.seconds * study.replicates
+        memory = max(memory, cost.batch_bytes + min(size, study.replicates) * cost.bytes)
+    total = total_runs(study)
+    lines.append(
+        f"about: {total:,} runs, {chunks_in_all:,} chunks, {rows_in_all:,} rows, {_bytes(bytes_in_all)} on disk, "
+        f"{_bytes(memory)} of memory a worker beside 0.5 GB of libraries, {seconds:.0f} s of one core"
+    )
+    return "\n".join(lines)
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 1000 or unit == "TB":
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    raise AssertionError

@@ -1,0 +1,34 @@
+"""Build the report of a store: `python -m jobs.report DIR`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from jobs import _command
+from stochmap import report as reports
+from stochmap.store import StoreError
+
+
+def report(directory: Annotated[Path, Parameter(name="DIR")], /) -> int:
+    """Build the report of a store: one HTML file, its charts as PNG, and its queries as .sql files.
+
+    Example:
+    python -m jobs.report out/origin.
+
+    Args:
+        directory: The store, as given to jobs.recover --out.
+
+    """
+    try:
+        paths = reports.build(directory)
+        rows = reports.summary(directory)
+    except ValueError as error:
+        raise StoreError(str(error)) from error
+    print(reports.format_table(rows))
+    print(f"report: {paths.html}")
+    return _command.DONE
+
+
+if __name__ == "__main__":
+    _command.run(report, "report")

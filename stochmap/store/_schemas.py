@@ -1,0 +1,127 @@
+"""The schema of every table of a study store."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+METRIC_COLUMNS = (
+    "kl_fit_truth",
+    "reference_kl_fit_truth",
+    "kl_truth_fit",
+    "reference_kl_truth_fit",
+    "kl_all",
+    "total_variation",
+    "reference_total_variation",
+    "l2_squared",
+    "reference_l2_squared",
+    "hellinger",
+    "mean_error",
+    "reference_mean_error",
+    "std_error",
+    "reference_std_error",
+    "coverage",
+    "optimality_gap",
+    "regret",
+)
+"""The float64 columns of `fits`, in order; null where a metric does not apply."""
+
+NAN_IS_NULL = frozenset({"lower", "upper", *METRIC_COLUMNS})
+"""Columns whose NaN means "does not apply" and is stored as null; everywhere else NaN is a value."""
+
+_TYPES: Mapping[type, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+_RUN_ID = _required("run_id", pa.int64())
+_LEARNER = _required("learner", pa.string())
+_PARAMETER = _required("parameter", pa.string())
+_X = _required("x", pa.int32())
+_Y = pa.field("y", pa.int32())  # null for Gaussians
+
+_FIXED_TABLES: Mapping[str, list[pa.Field]] = {
+    "truths": [_RUN_ID, _PARAMETER, _X, _Y, _required("value", pa.float64())],
+    "counts": [_RUN_ID, _X, _required("y", pa.int32()), _required("n", pa.int64())],
+    "moments": [
+        _RUN_ID,
+        _X,
+        _required("n", pa.int64()),
+        _required("mean", pa.float64()),
+        _required("m2", pa.float64()),
+    ],
+    "samples": [_RUN_ID, _X, _Y, pa.field("value", pa.float64())],
+    "fits": [
+        _RUN_ID,
+        _LEARNER,
+        _required("status", pa.string()),
+        _required("steps", pa.int64()),
+        *(pa.field(name, pa.float64()) for name in METRIC_COLUMNS),
+    ],
+    "estimates": [
+        _RUN_ID,
+        _LEARNER,
+        _PARAMETER,
+        _X,
+        _Y,
+        _required("value", pa.float64()),
+        pa.field("lower", pa.float64()),
+        pa.field("upper", pa.float64()),
+    ],
+    "history": [_RUN_ID, _LEARNER, _required("step", pa.int64()), _required("loss", pa.float64())],
+}
+
+STUDY_TABLES = ("runs", *_FIXED_TABLES)
+"""The tables of a study store; `runs` and `fits` are always there."""
+
+
+def study_schemas(
+    truth_fields: Mapping[str, type],
+    inputs_fields: Mapping[str, type],
+    *,
+    identity: str,
+    stream_version: int,
+) -> dict[str, pa.Schema]:
+    """The schemas of a study's tables, each with the schema version, the identity's hash and the stream version.
+
+    A field of a truth or of inputs becomes the nullable column `truth_<field>` or `inputs_<field>` of `runs`; its
+    type is int (int64), float (float64), str or bool.
+
+    Raises:
+        ValueError: a field of another type.
+    """
+    runs = [
+        _RUN_ID,
+        _required("problem", pa.string()),
+        _required("truth_kind", pa.string()),
+        *_prefixed("truth", truth_fields),
+        pa.field("inputs_kind", pa.string()),
+        *_prefixed("inputs", inputs_fields),
+        _required("num_samples", pa.int64()),
+        _required("replicate", pa.int64()),
+        _required("num_visited_x", pa.int32()),
+        _required("key", pa.string()),
+    ]
+    metadata = file_metadata(identity=identity, stream_version=stream_version)
+    return {name: pa.schema(fields, metadata) for name, fields in {"runs": runs, **_FIXED_TABLES}.items()}
+
+
+def file_metadata(*, identity: str, stream_version: int) -> dict[str, str]:
+    """The key-value metadata that every file of a store carries."""
+    return {
+        "stochmap.schema_version": str(SCHEMA_VERSION),
+        "stochmap.identity": identity,
+        "stochmap.stream_version": str(stream_version),
+    }
+
+
+def _prefixed(prefix: str, fields: Mapping[str, type]) -> list[pa.Field]:
+    for name, kind in fields.items():
+        if kind not in _TYPES:
+            raise ValueError(
+                f"{prefix} field {name!r} has type {kind!r}; a column of `runs` is one of int, float, str, bool"
+            )
+    return [pa.field(f"{prefix}_{name}", _TYPES[kind]) for name, kind in fields.items()]

@@ -1,0 +1,79 @@
+"""Running the commands as a user does, and comparing what they write by its decoded content."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+STUDY = """
+name = "small"
+seed = 5
+replicates = 150
+keep = ["truths", "counts", "estimates", "history", "samples"]
+
+[[problem]]
+name = "table"
+num_samples = [40, 300]
+truth = { kind = "normal_logits", num_x = 4, num_y = 3 }
+inputs = { kind = "zipf", exponent = 0.5 }
+learners = [
+  { kind = "maximum_likelihood" },
+  { kind = "gradient_descent", learning_rate = 0.3 },
+]
+
+[[problem]]
+name = "gaussian"
+num_samples = 20
+truth = { kind = "normal_inverse_gamma", num_x = 2 }
+learners = [{ kind = "normal_inverse_gamma" }]
+"""
+
+DATA = ("truths", "counts", "moments", "samples")
+FITS = ("runs", "fits", "estimates", "history")
+
+
+def environment(home: Path, **extra: str) -> dict[str, str]:
+    """A user's environment with a home of its own, one CPU device, and no Ray."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "JAX_", "XLA_"))}
+    return {**clean, "HOME": str(home), "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", **extra}
+
+
+def run(
+    job: str, *arguments: str | Path, home: Path, seconds: float = 120, **extra: str
+) -> subprocess.CompletedProcess:
+    """Run `python -m jobs.<job>` from the checkout."""
+    command = [sys.executable, "-m", f"jobs.{job}", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=CHECKOUT, env=environment(home, **extra), capture_output=True, text=True, timeout=120
+    )
+
+
+def rows(out: Path, table: str) -> pa.Table:
+    """A table's rows in a fixed order, whatever files they came in."""
+    found = ds.dataset(out / table, format="parquet").to_table()
+    keys = [name for name in ("run_id", "learner", "parameter", "x", "y", "step") if name in found.schema.names]
+    # Samples are ordered within a run, and each run lies in one file: a stable sort by run keeps their order.
+    keys = ["run_id"] if table == "samples" else keys
+    order = pc.sort_indices(
+        found.append_column("row", pa.array(range(len(found)))), [(k, "ascending") for k in [*keys, "row"]]
+    )
+    return found.take(order).combine_chunks()
+
+
+def content_hash(out: Path, tables: tuple[str, ...]) -> dict[str, str]:
+    """One hash of the decoded content of each table."""
+    hashes = {}
+    for table in tables:
+        sink = pa.BufferOutputStream()
+        content = rows(out, table).replace_schema_metadata(None)
+        with pa.ipc.new_stream(sink, content.schema) as writer:
+            writer.write_table(content)
+        hashes[table] = hashlib.sha256(sink.getvalue()).hexdigest()
+    return hashes
