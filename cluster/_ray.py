@@ -77,7 +77,12 @@ class RayExecutor:
         windows, self._windows = self._windows, []
         try:
             for window in windows:
-                window.cancel()
+                if session.origin == "found":
+                    window.cancel()
+                else:
+                    # Ray ends a driver's tasks with its connection. Cancelled by force just before that, a task that
+                    # finishes at the same moment makes Ray abort the process ("task that was not pending").
+                    window.forget()
         finally:
             session.close()
 
@@ -106,17 +111,21 @@ class RayExecutor:
                     yield from outcomes
                     yield from window.abandon(health.lost)
                     yield from (Outcome(item, None, health.lost, attempts=0, seconds=0.0) for item in items)
-                    return
+                    break
                 # Before the caller sees the outcomes: whatever it does with them, the workers have the next items.
                 self._fill(window, items, session, health)
                 self._warn(window)
                 yield from outcomes
                 if self._session is not session:
                     raise RuntimeError("the RayExecutor's `with` block ended before its outcomes were all taken")
-        finally:
-            window.cancel()
+        except GeneratorExit:
+            # The caller wants no more outcomes, and may go on with the executor; other exceptions end in `__exit__`.
             if window in self._windows:
                 self._windows.remove(window)
+                window.cancel()
+            raise
+        if window in self._windows:
+            self._windows.remove(window)
 
     def _fill(self, window: Window[Item], items: Iterator[Item], session: Session, health: Health) -> None:
         if self.workers is not None and session.origin != "started":

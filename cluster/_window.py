@@ -72,6 +72,11 @@ class Window(Generic[Item]):
         self._paused.clear()
         return [_failed(flight, failure) for flight in flights]
 
+    def forget(self) -> None:
+        """Take no more interest in the tasks that still run."""
+        self._paused.clear()
+        self._submitted.clear()
+
     def cancel(self) -> None:
         """Stop the tasks that still run, without waiting for them."""
         import ray
@@ -89,7 +94,7 @@ class Window(Generic[Item]):
         try:
             self._submitted[self._task.remote(packed)] = flight
         except ConnectionError as error:
-            self._pause(flight, error)
+            self._pause(flight, type(error).__qualname__)
 
     def _finished(self) -> list[Any]:
         import ray
@@ -117,10 +122,10 @@ class Window(Generic[Item]):
         try:
             reply: Reply = ray.get(reference)
         except (RayError, ConnectionError) as error:
-            failure = self._classify(error)
+            failure = classify(error, self._logs)
             if failure.kind == "bug" or flight.attempts > self._max_resubmissions:
                 return _failed(flight, failure)
-            self._pause(flight, error)
+            self._pause(flight, failure.type)
             return None
         self.cores.add(reply.core)
         if reply.value is None:
@@ -131,22 +136,22 @@ class Window(Generic[Item]):
             return Outcome(flight.item, None, bug(error), flight.attempts, reply.seconds)
         return Outcome(flight.item, value, None, flight.attempts, reply.seconds)
 
-    def _pause(self, flight: _Flight[Item], error: Exception) -> None:
-        _LOG.warning("%s: attempt %d at an item was lost, trying again", type(error).__name__, flight.attempts)
+    def _pause(self, flight: _Flight[Item], reason: str) -> None:
+        _LOG.warning("%s: attempt %d at an item was lost, trying again", reason, flight.attempts)
         # Longer each time: a node that is short of memory, or going down, takes a while to be so no more.
         flight.due = time.monotonic() + min(_FIRST_PAUSE * 2 ** (flight.attempts - 1), _LONGEST_PAUSE)
         self._paused.append(flight)
 
-    def _classify(self, error: Exception) -> Failure:
-        """Tell Ray's own failures from exceptions raised in Python around the work, such as a missing module."""
-        from ray.exceptions import RayError, RayTaskError
 
-        if isinstance(error, RayTaskError) and not isinstance(error.cause, RayError):
-            cause = error.cause
-            return Failure("bug", type(cause).__qualname__, str(cause), error.traceback_str)
-        cause = error.cause if isinstance(error, RayTaskError) else error
-        logs = f" (logs: {self._logs})" if self._logs else ""
-        return Failure("infrastructure", type(cause).__qualname__, f"{cause}{logs}")
+def classify(error: Exception, logs: str | None) -> Failure:
+    """Tell what Ray lost from what Python raised around the work in the worker, such as a missing module."""
+    from ray.exceptions import RayError, RayTaskError
+
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    if cause is not error and not isinstance(cause, RayError):
+        return Failure("bug", type(cause).__qualname__, str(cause), str(error))
+    where = f" (logs: {logs})" if logs else ""
+    return Failure("infrastructure", type(cause).__qualname__, f"{cause}{where}")
 
 
 def _failed(flight: _Flight[Item], failure: Failure) -> Outcome[Item]:

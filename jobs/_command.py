@@ -25,13 +25,18 @@ Count = Annotated[int, Parameter(converter=_count)]
 Flag = Annotated[bool, Parameter(negative="")]
 
 
-def run(command: Callable[..., int], name: str) -> None:
+def run(command: Callable[..., int], name: str, examples: Sequence[str] = ()) -> None:
     """Run a command on this process's arguments, and exit with its code.
 
-    Its signature is its options, its docstring the help. Bad input is one line on stderr and exit code 2.
+    Its signature is its options, its docstring and the examples (arguments) the help. Bad input is one line on stderr
+    and exit code 2.
     """
+    epilogue = "\n".join(["Examples:", "", *(f"- python -m jobs.{name} {example}" for example in examples)])
     app = cyclopts.App(
-        name=f"python -m jobs.{name}", help_format="plaintext", version_flags=[], suppress_keyboard_interrupt=False
+        name=f"python -m jobs.{name}",
+        help_epilogue=epilogue if examples else None,
+        version_flags=[],
+        suppress_keyboard_interrupt=False,
     )
     app.default(command)
     options = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}

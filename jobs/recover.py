@@ -23,6 +23,14 @@ from stochmap.study import Chunk, Study, load
 
 ORIGIN = Path(__file__).parent / "studies" / "origin.toml"
 
+EXAMPLES = (
+    "--out out/origin",
+    "my_study.toml --dry-run",
+    "my_study.toml --out out/mine --workers 8",
+    "my_study.toml --out s3://bucket/mine --address ray://head:10001",
+    "my_study.toml --only-run 5041848284813066240",
+)
+
 
 def recover(
     study: Annotated[Path | None, Parameter(name="STUDY")] = None,
@@ -41,12 +49,6 @@ def recover(
 
     The store at --out holds Parquet tables, a manifest and a report. A second call goes on where the first one
     stopped; more replicates, or more values on a grid axis, add only those.
-
-    Examples:
-    python -m jobs.recover --out out/origin;
-    python -m jobs.recover my_study.toml --out out/mine --workers 8;
-    python -m jobs.recover my_study.toml --out s3://bucket/mine --address ray://head:10001;
-    python -m jobs.recover my_study.toml --dry-run.
 
     Args:
         study: A study's TOML file (default: jobs/studies/origin.toml).
@@ -171,4 +173,4 @@ def _show(out: str, *, rebuild: bool) -> None:
 
 
 if __name__ == "__main__":
-    _command.run(recover, "recover")
+    _command.run(recover, "recover", EXAMPLES)

@@ -13,9 +13,6 @@ from stochmap.store import StoreError
 def report(directory: Annotated[Path, Parameter(name="DIR")], /) -> int:
     """Build the report of a store: one HTML file, its charts as PNG, and its queries as .sql files.
 
-    Example:
-    python -m jobs.report out/origin.
-
     Args:
         directory: The store, as given to jobs.recover --out.
 
@@ -31,4 +28,4 @@ def report(directory: Annotated[Path, Parameter(name="DIR")], /) -> int:
 
 
 if __name__ == "__main__":
-    _command.run(report, "report")
+    _command.run(report, "report", ["out/origin"])

@@ -14,9 +14,6 @@ def verify(directory: Annotated[str, Parameter(name="DIR")], /) -> int:
 
     Exit code 0: everything is as the manifest says; 1: something is not, each in one line.
 
-    Example:
-    python -m jobs.verify out/origin.
-
     Args:
         directory: The store, as given to jobs.recover --out.
 
@@ -31,4 +28,4 @@ def verify(directory: Annotated[str, Parameter(name="DIR")], /) -> int:
 
 
 if __name__ == "__main__":
-    _command.run(verify, "verify")
+    _command.run(verify, "verify", ["out/origin"])

@@ -59,6 +59,12 @@ def _index(path: str, name: str, values: np.ndarray) -> np.ndarray:
     return values.astype(np.int64)
 
 
+def _real(path: str, name: str, values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "iuf":
+        raise ValueError(f"{path}: column {name} holds {values.dtype}, not numbers: correct the table")
+    return values.astype(np.float64)
+
+
 def _no_gaps(path: str, present: np.ndarray) -> None:
     if not present.all():
         raise ValueError(
@@ -71,7 +77,7 @@ def _categorical(path: str, columns: dict[str, np.ndarray]) -> CategoricalTable:
     num_x, num_y = int(x.max()) + 1, int(y.max()) + 1
     if num_x * num_y > MAX_CELLS:
         raise ValueError(f"{path}: {num_x} × {num_y} cells are more than {MAX_CELLS}: number the labels without gaps")
-    value = columns["probability"].astype(np.float64)
+    value = _real(path, "probability", columns["probability"])
     bad = np.flatnonzero(~(value >= 0))
     if bad.size:
         raise ValueError(
@@ -104,7 +110,7 @@ def _gaussian(path: str, columns: dict[str, np.ndarray]) -> GaussianTable:
         raise ValueError(f"{path}: x = {times.argmax()} is listed twice: keep one row an x")
     _no_gaps(path, times > 0)
     mean, std = np.empty(num_x), np.empty(num_x)
-    mean[x], std[x] = columns["mean"], columns["std"]
+    mean[x], std[x] = _real(path, "mean", columns["mean"]), _real(path, "std", columns["std"])
     if not (np.isfinite(mean).all() and (std > 0).all() and np.isfinite(std).all()):
         raise ValueError(f"{path}: means must be finite and stds positive: correct the table")
     return GaussianTable(mean, std, np.full(num_x, 1.0 / num_x))

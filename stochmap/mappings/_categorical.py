@@ -31,7 +31,8 @@ class CategoricalMapping(AbstractMapping):
     def probabilities(self) -> Any:
         """The table p(y | x), rows sum to 1; a NumPy array where the logits are one."""
         module: Any = jnp if isinstance(self.logits, jax.Array) else np
-        weights = module.exp(self.logits - self.logits.max(axis=-1, keepdims=True))
+        with np.errstate(invalid="ignore"):  # a fit that became infinite has the probabilities NaN
+            weights = module.exp(self.logits - self.logits.max(axis=-1, keepdims=True))
         return weights / weights.sum(axis=-1, keepdims=True)
 
     def sample(self, key: PRNGKeyArray, x: Int[Array, "*shape"]) -> Int[Array, "*shape"]:

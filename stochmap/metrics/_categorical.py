@@ -21,7 +21,9 @@ def row_weights(inputs: Float[np.ndarray, "x"], n: Int[np.ndarray, "*runs x"]) -
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
 
 
-def weighted(weights: Float[np.ndarray, "*runs x"], values: Float[np.ndarray, "*runs x"]) -> Float[np.ndarray, "*runs"]:
+def weighted(
+    weights: Float[np.ndarray, "*runs x"], values: Float[np.ndarray, "*runs x"] | float
+) -> Float[np.ndarray, "*runs"]:
     """Return Σ_x w_x v_x over the rows with w_x > 0, whatever the others hold; NaN where there is none."""
     total = np.where(weights > 0, weights * np.where(weights > 0, values, 0.0), 0.0).sum(axis=-1)
     return np.where((weights > 0).any(axis=-1), total, np.nan)
@@ -66,7 +68,7 @@ def categorical_metrics(
     return numbers
 
 
-def optimality_gap(counts: np.ndarray, q: Float[np.ndarray, "*runs x y"]) -> Float[np.ndarray, "*runs"]:
+def optimality_gap(counts: np.ndarray, q: Float[np.ndarray, "*runs x y"]) -> Float[np.ndarray, "*runs"] | float:
     """Return Σ_x n_x KL(p̂_x‖q_x) over Σ_x (seen_x − 1)/2 (at least ½).
 
     0 at maximum likelihood, and 1 as far from it as it is itself from the truth on average.

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from scipy import special
 
 Rows = Float[np.ndarray, "*rows y"]
-Values = Float[np.ndarray, "*rows"]
+Values = Float[np.ndarray, "*rows"] | float  # of a single row, NumPy's scalar
 
 
 def kl(p: Rows, q: Rows) -> Values:

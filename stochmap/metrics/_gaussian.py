@@ -27,7 +27,8 @@ def gaussian_metrics(
     wilks = weighted(w, limits.wilks(2, some))
     likeliest = (np.asarray(statistics.mean), np.sqrt(m2 / some))
     # A sample without spread has no likeliest Gaussian: nothing is left to gain that could be measured.
-    gap = np.where((n > 0) & (m2 > 0), n * _divergences.gaussian_kl(*likeliest, mean, std), 0.0).sum(axis=-1)
+    divergence = _divergences.gaussian_kl(*likeliest, mean, std)
+    gap = (n * np.where((n > 0) & (m2 > 0), divergence, 0.0)).sum(axis=-1)
     numbers = {
         "kl_fit_truth": weighted(w, _divergences.gaussian_kl(mean, std, truth.mean, truth.std)),
         "reference_kl_fit_truth": wilks,

@@ -9,18 +9,21 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+Numbers = Float[np.ndarray, "..."] | float
+"""An array, or of a single row NumPy's scalar."""
 
-def wilks(num_parameters: Any, n: Any) -> Float[np.ndarray, "..."]:
+
+def wilks(num_parameters: Any, n: Any) -> Numbers:
     """Return the asymptotic E KL(fit‖truth) = d/(2n) nats of maximum likelihood, d free parameters (Wilks 1938)."""
     return np.asarray(num_parameters) / (2.0 * np.asarray(n, dtype=np.float64))
 
 
-def maximum_likelihood_l2_squared(p: Any, n: Any) -> Float[np.ndarray, "..."]:
+def maximum_likelihood_l2_squared(p: Any, n: Any) -> Numbers:
     """Return the exact E Σ_j (p̂_j − p_j)² = (1 − Σ p²)/n of counts/n."""
     return (1.0 - (np.asarray(p) ** 2).sum(axis=-1)) / n
 
 
-def maximum_likelihood_total_variation(p: Any, n: Any) -> Float[np.ndarray, "..."]:
+def maximum_likelihood_total_variation(p: Any, n: Any) -> Numbers:
     """Return the asymptotic E ½Σ_j |p̂_j − p_j| = ½Σ_j √(2 p_j(1 − p_j)/(πn)) of counts/n."""
     p = np.asarray(p)
     return 0.5 * np.sqrt(2.0 * p * (1.0 - p) / (np.pi * np.asarray(n)[..., None])).sum(axis=-1)
@@ -50,17 +53,17 @@ def add_constant_l2_squared(p: Any, n: int, constant: float) -> float:
     return float((n * (1.0 - (p**2).sum()) + bias.sum()) / (n + k * constant) ** 2)
 
 
-def cramer_rao_mean(std: Any, n: Any) -> Float[np.ndarray, "..."]:
+def cramer_rao_mean(std: Any, n: Any) -> Numbers:
     """Return σ²/n, the least variance of an unbiased estimate of a Gaussian's mean."""
     return np.asarray(std) ** 2 / n
 
 
-def cramer_rao_std(std: Any, n: Any) -> Float[np.ndarray, "..."]:
+def cramer_rao_std(std: Any, n: Any) -> Numbers:
     """Return σ²/(2n), the least variance of an unbiased estimate of a Gaussian's std."""
     return np.asarray(std) ** 2 / (2.0 * np.asarray(n))
 
 
-def gaussian_kl_truth_fit(n: Any) -> Float[np.ndarray, "..."]:
+def gaussian_kl_truth_fit(n: Any) -> Numbers:
     """Return the exact E KL(truth‖maximum likelihood) of a Gaussian from n > 3 values, in nats.
 
     ½[(n + 1)/(n − 3) − 1 + ψ((n − 1)/2) + ln(2/n)].
@@ -69,13 +72,13 @@ def gaussian_kl_truth_fit(n: Any) -> Float[np.ndarray, "..."]:
     return 0.5 * ((n + 1.0) / (n - 3.0) - 1.0 + special.digamma((n - 1.0) / 2.0) + np.log(2.0 / n))
 
 
-def gaussian_kl_fit_truth(n: Any) -> Float[np.ndarray, "..."]:
+def gaussian_kl_fit_truth(n: Any) -> Numbers:
     """Return the exact E KL(maximum likelihood‖truth) = −½[ψ((n − 1)/2) + ln(2/n)] for n > 1, in nats."""
     n = np.asarray(n, dtype=np.float64)
     return -0.5 * (special.digamma((n - 1.0) / 2.0) + np.log(2.0 / n))
 
 
-def bayes_kl(concentration: Float[np.ndarray, "*rows y"]) -> Float[np.ndarray, "*rows"]:
+def bayes_kl(concentration: Float[np.ndarray, "*rows y"]) -> Float[np.ndarray, "*rows"] | float:
     """Return the least possible E[KL(truth‖fit) | data] of rows whose posterior is Dirichlet(a).
 
     It is that of the posterior mean,

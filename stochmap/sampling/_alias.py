@@ -36,10 +36,10 @@ def integer_weights(
     from cell to cell, w_i = ⌊C_i + ½⌋ − ⌊C_{i−1} + ½⌋ with C the running sum of 2⁶⁴·p/Σp. A cell of probability 0
     has weight 0. A weight of exactly 2⁶⁴ (one certain cell) is stored as 0, its value modulo 2⁶⁴.
     """
-    scaled = np.ldexp(probabilities, 64)
+    scaled = probabilities * float(_WHOLE)  # exact: a power of two
     whole = np.floor(scaled)
     weights = np.where(whole >= _WHOLE, whole - _WHOLE, whole).astype(np.uint64)
-    fraction = scaled - whole + np.ldexp(remainder, 64)
+    fraction = scaled - whole + remainder * float(_WHOLE)
     # Σp differs from 1 by a little: the excess, exact in integers, is taken back in proportion.
     excess = weights.sum(axis=-1, keepdims=True, dtype=np.uint64).view(np.int64).astype(np.float64)
     excess = excess + fraction.sum(axis=-1, keepdims=True)

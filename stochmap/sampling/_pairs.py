@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int32, UInt32
 
 from stochmap.sharding import LANES, WIDE_VECTORS, over_runs, place_runs
-from stochmap.streams import Key, Role, check_window, counters, split_uint64, threefry_2x32
+from stochmap.streams import Key, Role, check_window, split_uint64, threefry_2x32
 from stochmap.variates import normal
 
 from ._alias import AliasTable, build_alias
@@ -90,37 +90,40 @@ def _high_product(a: Array, factor: int) -> Array:
 
 
 def _draw_cells(batch: tuple[AliasTable, Array], start: Array, *, role: Role, rows: int) -> UInt32[Array, "runs rows"]:
-    """Draw rows start … start + rows − 1 of every run, each as (run within the batch)·K + cell.
+    """Draw rows start … start + rows − 1 of every run, each as (run within the batch)·K + cell, as aliases are given.
 
     One 64-bit word a row: the word times K gives the cell (upper part) and the remainder, which is compared with the
     cell's threshold. Only uint32 arithmetic, so that XLA makes one vectorised loop of it, in or out of 64-bit mode.
-    The flat tables and the single output array halve the time of gathers with a batch axis, or of two outputs.
+    Flat tables, one output array, absolute aliases and a counter without carry: each saves a fifth to a half.
     """
     table, keys = batch
     runs, cells = table.alias.shape
-    counter_high, counter_low = counters(role, start, rows)
-    high, low = threefry_2x32((keys[:, :1], keys[:, 1:]), (counter_high[None], counter_low[None]))
+    high, low = threefry_2x32((keys[:, :1], keys[:, 1:]), _counter_block(role, start, rows))
     factor = jnp.uint32(cells)
     part = high * factor
     remainder_high = part + _high_product(low, cells)
     remainder_low = low * factor
     cell = _high_product(high, cells) + (remainder_high < part).astype(jnp.uint32)
-    first = (jnp.arange(runs, dtype=jnp.uint32) * factor)[:, None]
-    cell = cell + first
+    cell = cell + (jnp.arange(runs, dtype=jnp.uint32) * factor)[:, None]
 
     def look_up(values: Any) -> Array:
-        return (
-            values.reshape(-1).at[cell].get(mode="clip")
-        )  # never out of range: "clip" is the mode without a second pass
+        # The index is never out of range; "clip" is the one mode without a second pass for negative ones.
+        return values.reshape(-1).at[cell].get(mode="clip")
 
     threshold_high, threshold_low = look_up(table.threshold_high), look_up(table.threshold_low)
     keep = (remainder_high < threshold_high) | ((remainder_high == threshold_high) & (remainder_low < threshold_low))
-    return jnp.where(keep, cell, look_up(table.alias) + first)
+    return jnp.where(keep, cell, look_up(table.alias))
 
 
 def _draw_words(batch: Array, start: Array, *, role: Role, rows: int) -> UInt32[Array, "runs rows 2"]:
-    high, low = counters(role, start, rows)
-    return jnp.stack(threefry_2x32((batch[:, :1], batch[:, 1:]), (high[None], low[None])), axis=-1)
+    words = threefry_2x32((batch[:, :1], batch[:, 1:]), _counter_block(role, start, rows))
+    return jnp.stack(words, axis=-1)
+
+
+def _counter_block(role: Role, start: Array, rows: int) -> tuple[Array, Array]:
+    """Return the counters of a block that does not cross a multiple of 2³²: one upper half for all of it."""
+    low = start[1] + jnp.arange(rows, dtype=jnp.uint32)
+    return jnp.uint32(role << 24) | start[0], low[None]
 
 
 @functools.cache
@@ -133,10 +136,14 @@ def _over_one(function: Any, role: Role, rows: int) -> Any:
     return jax.jit(functools.partial(function, role=role, rows=rows), compiler_options=WIDE_VECTORS)
 
 
-def _blocks(start: int, count: int) -> list[tuple[int, int, int]]:
-    """Cut a window of rows into (start, rows drawn, rows used)."""
+def _blocks(start: int, count: int) -> Iterator[tuple[int, int, int]]:
+    """Cut a window of rows into (start, rows drawn, rows used), none of which uses rows beyond a multiple of 2³²."""
     rows = BLOCKS[0] if count <= 4 * BLOCKS[0] else BLOCKS[1]
-    return [(first, rows, min(rows, start + count - first)) for first in range(start, start + count, rows)]
+    end = start + count
+    while start < end:
+        used = min(rows, end - start, ((start >> 32) + 1 << 32) - start)
+        yield start, rows, used
+        start += used
 
 
 def draw_pairs(sampler: PairSampler, key: Key, start: int, count: int) -> Pairs:
@@ -173,8 +180,9 @@ class _Batch:
     """A batch of runs placed on the devices, drawn block by block."""
 
     def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"]):
-        self.table, self.keys = place_runs((table, keys))
         self.runs, self.cells = table.alias.shape
+        first = np.arange(self.runs, dtype=np.uint32) % LANES * np.uint32(self.cells)
+        self.table, self.keys = place_runs((table._replace(alias=table.alias + first[:, None]), keys))
         self.buffer = np.empty((_COUNTED, 0), dtype=np.int64)
 
     def draw_cells(self, block: tuple[int, int, int]) -> Iterator[tuple[slice, np.ndarray]]:

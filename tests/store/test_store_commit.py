@@ -254,6 +254,21 @@ def test_a_handle_whose_lease_was_taken_over_publishes_nothing(tmp_path):
     assert verify(tmp_path).problems == ()
 
 
+def test_a_store_taken_over_during_a_commit_gets_no_entry_of_it(tmp_path, monkeypatch):
+    with make_store(tmp_path).hold() as held:
+        put = held.objects.put_if_absent
+
+        def taken_over(path: str, data: memoryview) -> str | None:
+            if path.startswith("fits/"):
+                put("manifest/lease-2.json", b"{}")
+            return put(path, data)
+
+        monkeypatch.setattr(held.objects, "put_if_absent", taken_over)
+        with pytest.raises(LeaseLost):
+            commit(held, CHUNK, tables(CHUNK))
+        assert held.committed() == []
+
+
 def test_a_handle_does_not_carry_its_connection(tmp_path):
     store = make_store(tmp_path)
     assert store.objects.url == str(tmp_path)

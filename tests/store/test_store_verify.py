@@ -93,7 +93,12 @@ def test_an_unpublished_chunk_and_foreign_files_are_found(folder):
 
 def test_overlapping_chunks_are_found(folder):
     store = make_store(folder)
-    for chunk in (ChunkRange(CONDITION, 1, 1), ChunkRange(CONDITION, 3, 1), ChunkRange(CONDITION, 6, 2), ChunkRange(7, 0, 5)):
+    for chunk in (
+        ChunkRange(CONDITION, 1, 1),
+        ChunkRange(CONDITION, 3, 1),
+        ChunkRange(CONDITION, 6, 2),
+        ChunkRange(7, 0, 5),
+    ):
         commit(store, chunk, tables(chunk))
     assert verify(folder).problems == (
         f"chunks {FIRST.name} and {CONDITION:08x}-1-1 overlap: their common runs are there twice",
