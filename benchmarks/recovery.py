@@ -1,8 +1,8 @@
-"""Runs per second of the whole job beside the plain way to write it, all in one run: `python benchmarks/recovery.py`.
+"""Runs per second of the whole job beside the plain way to write it, in one run: `python benchmarks/recovery.py`.
 
 The plain way: a Python loop over jitted Adam minibatch steps, one run at a time (batch 256, 10 epochs). The job: tables
-of the same size with as many pairs a run, through Ray, the sampler, gradient_descent on counts, the metrics, and Parquet
-on disk. Taken after each worker has compiled. Wants an otherwise idle machine with two cores.
+of the same size with as many pairs a run, through Ray, the sampler, gradient_descent on counts, the metrics, and
+Parquet on disk. Taken after each worker has compiled. Wants an otherwise idle machine with two cores.
 """
 
 import argparse

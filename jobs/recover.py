@@ -1,6 +1,7 @@
 """Draw mappings, sample, learn them back, score: `python -m jobs.recover --out DIR`."""
 
 import functools
+import os
 import shlex
 import sys
 import time
@@ -75,6 +76,11 @@ def recover(
         return _command.DONE
     if out is None:
         raise _command.StudyError("--out is missing: give a folder for the results, such as --out out/origin")
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "://" not in out and not os.path.isabs(out):
+        raise _command.StudyError(
+            f"--out {out} would lie in the copy of the checkout that Ray deletes after a submitted job: "
+            "give an absolute path that every machine can write to, or a URL such as s3://bucket/prefix"
+        )
     overrides = [
         f"--{name} {value}" for name, value in (("replicates", replicates), ("seed", seed)) if value is not None
     ]

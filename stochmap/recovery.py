@@ -22,7 +22,7 @@ from stochmap.sampling import (
     draw_pairs,
     gaussian_sampler,
 )
-from stochmap.sharding import batch_size, over_runs, pad_runs, place_runs
+from stochmap.sharding import LANE_AXIS, batch_size, over_runs, pad_runs, place_runs
 from stochmap.streams import Role, run_keys, words_at
 from stochmap.study import Chunk, Condition, Study
 from stochmap.truths import CategoricalTable, GaussianTable, TruthTable
@@ -131,7 +131,7 @@ def _program(learner: Learner) -> Any:
     def fit_one(key: Any, statistics: Statistics) -> Fit:
         return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), statistics)
 
-    return over_runs(lambda batch, _: jax.vmap(fit_one)(*batch))
+    return over_runs(lambda batch, _: jax.vmap(fit_one, axis_name=LANE_AXIS)(*batch))
 
 
 def _fit(learner: Learner, name: str, keys: np.ndarray, statistics: Statistics) -> Fit:

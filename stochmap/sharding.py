@@ -5,12 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
 
 LANES = 64
 """Runs that one device works on at a time. XLA's floating-point results depend on a batch's shape, so it never
 varies: a short batch is padded, a long one is a sequence of such batches."""
+
+LANE_AXIS = "lanes"
+"""The name of the axis over which a device's runs are vmapped."""
 
 
 @functools.cache
@@ -31,8 +36,8 @@ def place_runs(batch: Any) -> Any:
 
 
 WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}
-"""Compiler options for integer kernels: XLA's default of 256 bits halves the speed of the sampler where there are 512. Left off
-floating-point programs, whose results would depend on it."""
+"""Compiler options for integer kernels: XLA's default of 256 bits halves the speed of the sampler where there are 512.
+Left off floating-point programs, whose results would depend on it."""
 
 
 def over_runs(
@@ -49,6 +54,18 @@ def over_runs(
     specs = {"in_specs": (runs, everywhere), "out_specs": runs}
     mapped = jax.shard_map(function, mesh=runs_mesh(), check_vma=False, **specs)
     return jax.jit(mapped, compiler_options=compiler_options)
+
+
+def any_lane(flag: Array) -> Array:
+    """Return whether a flag is set in any of a device's runs: one flag for all, where they are vmapped over LANE_AXIS.
+
+    A loop on this condition keeps its counters common to all lanes, which costs a fifth less than a loop that each lane
+    leaves on its own; what a lane had when it ended is then the loop's to remember. For one run alone, its own flag.
+    """
+    try:
+        return jax.lax.pmax(flag.astype(jnp.int32), LANE_AXIS) > 0
+    except NameError:  # there is no such axis: the run is not one of several
+        return flag
 
 
 def pad_runs(batch: Any, size: int) -> Any:

@@ -9,13 +9,17 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float
 
+from stochmap.sharding import any_lane
+
 from ._abstract import History, Status
 
-ROUND = 8
+ROUND = 12
 """Steps between two looks at the certificate."""
 
 POINTS = 50
 """Points of a fit's history, beside its end."""
+
+_RUNNING = -1
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "adabelief": optax.adabelief,
@@ -42,14 +46,16 @@ class _State(NamedTuple):
     params: Any
     optimizer: Any
     round: Array
-    status: Array
     history: Array
+    status: Array
+    steps: Array
+    ended: Any
 
 
 def _slots(rounds: int) -> np.ndarray:
-    """Return each round's place in the history, −1 for those left out: all at first, then evenly in the logarithm."""
+    """Return each round's place in the history, POINTS for those left out: all at first, then evenly in ln step."""
     chosen = np.unique(np.round(np.geomspace(1, rounds + 1, POINTS)).astype(int)) - 1
-    slots = np.full(rounds + 1, -1, dtype=np.int32)
+    slots = np.full(rounds + 1, POINTS, dtype=np.int32)
     slots[chosen] = np.arange(len(chosen))
     return slots
 
@@ -63,7 +69,8 @@ def train(
 ) -> Trained:
     """Minimise ``loss`` until ``verdict`` is satisfied or the steps run out.
 
-    Traced and vmapped outside: a run that has ended keeps its state, whatever the others in its batch still do.
+    Traced, and vmapped outside over the axis LANE_AXIS, where there is more than one run: the loop goes on until all
+    lanes have ended, and each lane's result is what it had when it ended itself, whatever the others still do.
 
     Args:
         loss: from parameters to nats per sample.
@@ -73,52 +80,58 @@ def train(
         max_steps: the limit, rounded up to whole rounds.
     """
     rounds = -(-max_steps // ROUND)
-    slots = jnp.asarray(_slots(rounds))
-    value_and_grad = jax.value_and_grad(loss)
+    slots = _slots(rounds)
 
-    def step(params: Any, state: Any) -> tuple[Any, Any, Array]:
-        value, gradient = value_and_grad(params)
-        updates, state = optimizer.update(gradient, state, params)
-        return optax.apply_updates(params, updates), state, value
+    def step(_: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        params, state = carry
+        updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+        return optax.apply_updates(params, updates), state
 
-    def judge(params: Any, finite: Array) -> Array:
-        done, status = verdict(params)
-        return jnp.where(finite, jnp.where(done, status, -1), int(Status.NON_FINITE)).astype(jnp.int32)
-
-    def one_round(state: _State) -> _State:
-        params, optimizer_state, first = step(state.params, state.optimizer)
-        for _ in range(ROUND - 1):
-            params, optimizer_state, _ = step(params, optimizer_state)
-        finite = jnp.isfinite(first)
+    def judge(params: Any, value: Array) -> Array:
+        finite = jnp.isfinite(value)
         for leaf in jax.tree.leaves(params):
             finite &= jnp.isfinite(leaf).all()
-        slot = slots[state.round]
-        history = state.history.at[jnp.where(slot >= 0, slot, POINTS + 1)].set(first.astype(jnp.float32), mode="drop")
-        return _State(params, optimizer_state, state.round + 1, judge(params, finite), history)
+        done, status = verdict(params)
+        return jnp.where(finite, jnp.where(done, status, _RUNNING), int(Status.NON_FINITE)).astype(jnp.int32)
+
+    def one_round(state: _State) -> _State:
+        value = loss(state.params)
+        # Unrolled by 4: one step at a time costs half as much again, and unrolled further XLA fuses steps into
+        # kernels that do the earlier ones again.
+        params, optimizer_state = jax.lax.fori_loop(0, ROUND, step, (state.params, state.optimizer), unroll=4)
+        running = state.status == _RUNNING
+        slot = jnp.asarray(slots)[state.round]
+        return _State(
+            params,
+            optimizer_state,
+            state.round + 1,
+            state.history.at[slot].set(value.astype(jnp.float32)),
+            jnp.where(running, judge(params, value), state.status),
+            jnp.where(running, (state.round + 1) * ROUND, state.steps),
+            jax.tree.map(lambda new, old: jnp.where(running, new, old), params, state.ended),
+        )
 
     def unfinished(state: _State) -> Array:
-        return (state.status < 0) & (state.round < rounds)
+        return any_lane(state.status == _RUNNING) & (state.round < rounds)
 
     start = _State(
         params,
         optimizer.init(params),
         jnp.int32(0),
-        judge(params, jnp.bool_(True)),  # noqa: FBT003
         jnp.full(POINTS + 1, jnp.nan, dtype=jnp.float32),
+        judge(params, jnp.float32(0.0)),
+        jnp.int32(0),
+        params,
     )
     end = jax.lax.while_loop(unfinished, one_round, start)
-    history = end.history.at[POINTS].set(loss(end.params).astype(jnp.float32))
+    status = jnp.where(end.status == _RUNNING, int(Status.MAX_STEPS), end.status).astype(jnp.int32)
+    steps = end.steps.astype(jnp.int64)
+    return Trained(end.ended, status, steps, _history(end.history, slots, steps, loss(end.ended)))
+
+
+def _history(losses: Array, slots: np.ndarray, steps: Array, last: Array) -> History:
+    """Keep the points before the run's own end, and put its end last."""
     place = np.full(POINTS + 1, -1, dtype=np.int64)
-    place[slots_in_use(rounds)] = np.flatnonzero(_slots(rounds) >= 0) * ROUND
-    steps = (end.round * ROUND).astype(jnp.int64)
-    recorded = (
-        jnp.where(jnp.isnan(history) | (jnp.asarray(place) >= steps), -1, jnp.asarray(place)).at[POINTS].set(steps)
-    )
-    status = jnp.where(end.status < 0, int(Status.MAX_STEPS), end.status).astype(jnp.int32)
-    return Trained(end.params, status, steps, History(recorded, history))
-
-
-def slots_in_use(rounds: int) -> np.ndarray:
-    """Return the places of the history that some round fills."""
-    slots = _slots(rounds)
-    return slots[slots >= 0]
+    place[slots[slots < POINTS]] = np.flatnonzero(slots < POINTS) * ROUND
+    recorded = jnp.where(jnp.asarray(place) < steps, jnp.asarray(place), -1)
+    return History(recorded.at[POINTS].set(steps), losses.at[POINTS].set(last.astype(jnp.float32)))

@@ -188,8 +188,8 @@ class _Batch:
     def draw_cells(self, block: tuple[int, int, int]) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield a few runs at a time, with their rows as (run within the slice)·K + cell: int64[runs·rows].
 
-        The array is overwritten by the next one: NumPy counts int64 only, and a conversion that stays in the cache costs
-        a third of one that writes to fresh memory.
+        The array is overwritten by the next one: NumPy counts int64 only, and a conversion that stays in the cache
+        costs a third of one that writes to fresh memory.
         """
         start, rows, used = block
         drawn = np.asarray(_over_batches(_draw_cells, Role.PAIR, rows)((self.table, self.keys), split_uint64(start)))

@@ -135,6 +135,14 @@ def test_an_output_is_asked_for(monkeypatch, capsys):
     assert "--out is missing" in errors
 
 
+def test_a_submitted_job_may_not_write_into_the_copy_of_the_checkout(monkeypatch, capsys):
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    code, _, errors = call(monkeypatch, capsys, recover, "recover", "--out", "out/relative")
+    assert code == 2
+    assert "absolute path" in errors
+    assert not Path("out/relative").exists()
+
+
 def test_a_cluster_that_is_not_there_is_said_to_be_so(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     code, _, errors = call(
