@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from cluster import local_resources
 from stochmap import store as stores
 from stochmap.building import StudyError
-from stochmap.study import Chunk, Study, chunks, estimate
+from stochmap.study import Chunk, Study, chunk_size, chunks, estimate
 
 
 def total_runs(study: Study) -> int:
@@ -35,7 +35,7 @@ def check_memory(study: Study) -> None:
 
 def describe(study: Study) -> str:
     """Tell what a run of the study would do: a line for each condition, and the totals."""
-    size = study.chunk_size()
+    size = chunk_size(study)
     header = f"{'problem':16} {'condition':>9} {'num_samples':>12} {'runs':>10} {'chunks':>7} {'rows':>12} {'bytes':>9}"
     lines = [f"study {study.name}, seed {study.seed}, chunks of {size} runs", header]
     rows_in_all, chunks_in_all, bytes_in_all, seconds, memory = 0, 0, 0.0, 0.0, 0.0

@@ -20,7 +20,7 @@ from jobs._work import run_and_commit
 from stochmap import ingest, report
 from stochmap import store as stores
 from stochmap.streams import STREAM_VERSION
-from stochmap.study import Chunk, Study, load
+from stochmap.study import Chunk, Study, chunk_size, load
 
 ORIGIN = Path(__file__).parent / "studies" / "origin.toml"
 
@@ -92,7 +92,7 @@ def recover(
 
 def _run(study: Study, out: str, executor: InProcessExecutor | RayExecutor, again: str) -> int:
     store = _open(study, out)
-    size = store.record_once("layout", {"chunk_size": study.chunk_size()})["chunk_size"]
+    size = store.record_once("layout", {"chunk_size": chunk_size(study)})["chunk_size"]
     missing = list(_plan.missing_chunks(study, store, size))
     if missing or store.completed_plan() is None:
         with store.hold() as held:
