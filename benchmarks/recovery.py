@@ -86,7 +86,7 @@ def job(workers: int, chunks: int, out: Path, *, in_process: bool = False) -> di
     from stochmap.study import load
 
     study = load(STUDY)
-    store = jobs.recover._open(study, str(out))
+    store = jobs.recover.open_store(study, str(out))
     warm, measured = pieces(study, chunks)
     with InProcessExecutor() if in_process else RayExecutor(workers) as executor:
         work = functools.partial(run_and_commit, store, study)
@@ -155,6 +155,7 @@ def main() -> None:
         print(f"{label:44}{rate:10.1f}{cores * 1e6 / rate:20.1f}{median(mode, 'error'):16.6f}")
     print(f"the job with two workers over the plain loop   {ratio('ray2', 'plain'):8.0f} ×   (wanted: at least 500)")
     print(f"a chunk through Ray over one in process        {ratio('ray1', 'process', 'chunk'):8.3f} ×   (at most 1.1)")
+    print(f"the job's mean KL over the plain loop's         {ratio('ray2', 'plain', 'error'):8.3f} ×   (at most 1)")
     print(f"two workers over one                           {ratio('ray2', 'ray1'):8.2f} ×   (at least 1.8)")
 
 

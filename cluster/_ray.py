@@ -86,6 +86,11 @@ class RayExecutor:
         finally:
             session.close()
 
+    @property
+    def running(self) -> bool:
+        """Whether the `with` block is open."""
+        return self._session is not None
+
     def resources(self) -> Resources:
         """Return what the local Ray or the cluster has in all."""
         return self._opened().resources()

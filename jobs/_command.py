@@ -1,5 +1,6 @@
 """What the commands share: options, one-line errors, exit codes."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -9,10 +10,18 @@ from cyclopts import Parameter
 
 from cluster import Stopped
 from stochmap.building import StudyError, parse_count
-from stochmap.store import IdentityDiffers, StoreError
+from stochmap.store import LeaseLost, NotDeterministic, StoreBusy, StoreError
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 3
 """Exit codes: done; failed; bad input, nothing was done; stopped part-way, the same command goes on."""
+
+
+class UsageError(ValueError):
+    """Options that do not go together, or cannot be followed: what, and what to do, in one line."""
+
+
+class NoCluster(Exception):
+    """The cluster that was named cannot be joined."""
 
 
 def _count(_: Any, tokens: Sequence[Any]) -> int:
@@ -42,16 +51,17 @@ def run(command: Callable[..., int], name: str, examples: Sequence[str] = ()) ->
     options = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
     try:
         code = app(sys.argv[1:], **options)
-    except cyclopts.CycloptsError as error:
+    except (cyclopts.CycloptsError, StudyError, UsageError) as error:
         code = _complain(name, str(error), USAGE)
-    except StudyError as error:
-        code = _complain(name, str(error), USAGE)
-    except StoreError as error:
-        code = _complain(name, str(error), USAGE if isinstance(error, IdentityDiffers) else FAILED)
-    except ConnectionError as error:
+    except (StoreBusy, LeaseLost, NotDeterministic, NoCluster) as error:
         code = _complain(name, str(error), FAILED)
+    except StoreError as error:
+        code = _complain(name, str(error), USAGE)
     except Stopped as error:
         code = _complain(name, f"{error}; what is finished is kept: the same command goes on from there", STOPPED)
+    except BrokenPipeError:  # whoever read our output has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
     sys.stdout.flush()
     sys.exit(code or DONE)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from cluster import local_resources
 from stochmap import store as stores
 from stochmap.building import StudyError
-from stochmap.study import Chunk, Study, chunk_size, chunks, estimate
+from stochmap.study import Chunk, Study, chunk_size, chunks, estimate, peak_bytes
 
 
 def total_runs(study: Study) -> int:
@@ -15,21 +15,24 @@ def total_runs(study: Study) -> int:
 
 def missing_chunks(study: Study, store: stores.Store, size: int) -> Iterator[Chunk]:
     """Yield the chunks of what was asked minus what is committed, whatever the chunks it was committed in."""
-    committed = store.committed()
+    there: dict[int, list[tuple[int, int]]] = {}
+    for condition_id, first, count in store.committed():
+        there.setdefault(condition_id, []).append((first, count))
     for condition_id in study.conditions:
-        there = [(first, count) for condition, first, count in committed if condition == condition_id]
-        yield from chunks(condition_id, stores.missing_ranges(study.replicates, there), size)
+        ranges = stores.missing_ranges(study.replicates, there.get(condition_id, []))
+        yield from chunks(condition_id, ranges, size)
 
 
-def check_memory(study: Study) -> None:
-    """Raise StudyError if a batch of some condition would not fit into this machine's memory for one worker."""
+def check_memory(study: Study, workers: int) -> None:
+    """Raise StudyError if ``workers`` workers at some condition would not fit into this machine's memory."""
     memory = local_resources().memory
     for condition in study.conditions.values():
-        need = estimate(study, condition).batch_bytes
+        need = workers * (peak_bytes(study, condition) + 0.5e9)
         if need > memory:
             raise StudyError(
-                f"problem {condition.problem!r}: a batch of its {condition.truth_kind} tables takes about "
-                f"{_bytes(need)}, this machine has {_bytes(memory)}: use a smaller num_x or num_y"
+                f"problem {condition.problem!r}, {condition.truth_kind}, num_samples = {condition.num_samples}: "
+                f"{workers} workers take about {_bytes(need)}, this machine has {_bytes(memory)}: "
+                "use a smaller num_x, num_y or num_samples, keep fewer tables, or fewer --workers"
             )
 
 
@@ -49,7 +52,7 @@ def describe(study: Study) -> str:
         )
         rows_in_all, chunks_in_all, bytes_in_all = rows_in_all + rows, chunks_in_all + pieces, bytes_in_all + stored
         seconds += cost.seconds * study.replicates
-        memory = max(memory, cost.batch_bytes + min(size, study.replicates) * cost.bytes)
+        memory = max(memory, peak_bytes(study, condition))
     total = total_runs(study)
     lines.append(
         f"about: {total:,} runs, {chunks_in_all:,} chunks, {rows_in_all:,} rows, {_bytes(bytes_in_all)} on disk, "

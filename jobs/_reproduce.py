@@ -14,6 +14,11 @@ def only_run(study: Study, run_id: int) -> Chunk:
     condition_id, replicate = divmod(run_id, 1 << 32)
     if condition_id not in study.conditions:
         raise StudyError(f"--only-run: the study has no run {run_id}: take a run_id from its runs table")
+    if replicate >= study.replicates:
+        raise StudyError(
+            f"--only-run: run {run_id} is replicate {replicate} and the study has {study.replicates}: "
+            "give more --replicates"
+        )
     return Chunk(condition_id, replicate, 1)
 
 

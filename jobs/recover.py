@@ -1,5 +1,6 @@
 """Draw mappings, sample, learn them back, score: `python -m jobs.recover --out DIR`."""
 
+import contextlib
 import functools
 import os
 import shlex
@@ -12,9 +13,17 @@ from typing import Annotated
 import tomli_w
 from cyclopts import Parameter
 
-from cluster import InProcessExecutor, Outcome, Progress, RayExecutor, interruptible
+from cluster import (
+    Executor,
+    InProcessExecutor,
+    Outcome,
+    Progress,
+    RayExecutor,
+    interruptible,
+    local_resources,
+)
 from jobs import _command, _plan, _reproduce
-from jobs._command import Count, Flag
+from jobs._command import Count, Flag, UsageError
 from jobs._environment import platform_name, versions
 from jobs._work import run_and_commit
 from stochmap import ingest, report
@@ -29,7 +38,7 @@ EXAMPLES = (
     "my_study.toml --dry-run",
     "my_study.toml --out out/mine --workers 8",
     "my_study.toml --out s3://bucket/mine --address ray://head:10001",
-    "my_study.toml --only-run 5041848284813066240",
+    "my_study.toml --only-run RUN_ID",
 )
 
 
@@ -63,52 +72,92 @@ def recover(
         in_process: Run all chunks in this process, without Ray.
 
     """
-    path = study or ORIGIN
-    plan = load(path, ingest.read_mapping, replicates=replicates, seed=seed)
-    if workers is not None and workers < 1:
-        raise _command.StudyError(f"--workers must be at least 1, got {workers}: leave it out to use every core")
-    _plan.check_memory(plan)
+    plan = load(study or ORIGIN, ingest.read_mapping, replicates=replicates, seed=seed)
+    _check_options(out, workers, address, only_run, dry_run=dry_run, in_process=in_process)
+    joins = not in_process and bool(address or os.environ.get("RAY_ADDRESS", "local") != "local")
+    # On a cluster it is its machines' memory that counts, and they are not here.
+    _plan.check_memory(plan, 1 if in_process or joins else workers or local_resources().cpus)
     if dry_run:
         print(_plan.describe(plan))
         return _command.DONE
     if only_run is not None:
         print(_reproduce.describe_run(plan, only_run))
         return _command.DONE
-    if out is None:
-        raise _command.StudyError("--out is missing: give a folder for the results, such as --out out/origin")
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "://" not in out and not os.path.isabs(out):
-        raise _command.StudyError(
-            f"--out {out} would lie in the copy of the checkout that Ray deletes after a submitted job: "
-            "give an absolute path that every machine can write to, or a URL such as s3://bucket/prefix"
-        )
+    assert out is not None
     overrides = [
         f"--{name} {value}" for name, value in (("replicates", replicates), ("seed", seed)) if value is not None
     ]
     again = " ".join(["python -m jobs.recover", *([shlex.quote(str(study))] if study else []), *overrides])
     executor = InProcessExecutor() if in_process else RayExecutor(workers, address)
-    with interruptible():
-        return _run(plan, out, executor, again)
+    with interruptible(), contextlib.ExitStack() as running:
+        if joins:  # first of all: a cluster that is not there is no reason to make a store
+            _start(executor, running)
+        return _run(plan, out, executor, running, again)
 
 
-def _run(study: Study, out: str, executor: InProcessExecutor | RayExecutor, again: str) -> int:
-    store = _open(study, out)
+def _check_options(
+    out: str | None,
+    workers: int | None,
+    address: str | None,
+    only_run: int | None,
+    *,
+    dry_run: bool,
+    in_process: bool,
+) -> None:
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {workers}: leave it out to use every core")
+    if dry_run and only_run is not None:
+        raise UsageError("--dry-run and --only-run do not go together: give one of them")
+    if in_process and (workers is not None or address is not None):
+        raise UsageError("--in-process uses no Ray: leave out --workers and --address")
+    if dry_run or only_run is not None:
+        return
+    if not out:
+        raise UsageError("--out is missing: give a folder for the results, such as --out out/origin")
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "://" not in out and not os.path.isabs(out):
+        raise UsageError(
+            f"--out {out} would lie in the copy of the checkout that Ray deletes after a submitted job: "
+            "give an absolute path that every machine can write to, or a URL such as s3://bucket/prefix"
+        )
+
+
+def _start(executor: Executor, running: contextlib.ExitStack) -> None:
+    """Start an executor, to be stopped with ``running``."""
+    try:
+        running.enter_context(executor)
+    except ValueError as error:
+        raise UsageError(f"--address: {error}") from error
+    except ConnectionError as error:
+        raise _command.NoCluster(str(error)) from error
+
+
+def _run(study: Study, out: str, executor: Executor, running: contextlib.ExitStack, again: str) -> int:
+    store = open_store(study, out)
     size = store.record_once("layout", {"chunk_size": chunk_size(study)})["chunk_size"]
     missing = list(_plan.missing_chunks(study, store, size))
-    if missing or store.completed_plan() is None:
-        with store.hold() as held:
-            held.mark_incomplete()
-            held.remove_orphans({chunk.name for chunk in missing})
-            failures = _work_off(study, held, executor, missing)
-            if failures:
-                return _explain(study, failures, out, again)
-            held.mark_complete(study.plan_hash())
-    else:
+    if not missing and store.completed_plan() is not None:
         print(f"{out}: complete, nothing to do ({_plan.total_runs(study)} runs asked for are there)")
-    _show(out, rebuild=bool(missing))
+        _show(out)
+        return _command.DONE
+    with store.hold() as held:
+        held.mark_incomplete()
+        held.remove_orphans({chunk.name for chunk in missing})
+        if missing and isinstance(executor, RayExecutor) and not executor.running:
+            _start(executor, running)
+        failures = _work_off(study, held, executor, missing)
+        if failures:
+            return _explain(study, failures, out, again)
+        held.mark_complete(study.plan_hash())
+    _show(out)
     return _command.DONE
 
 
-def _open(study: Study, out: str) -> stores.Store:
+def open_store(study: Study, out: str) -> stores.Store:
+    """Make the store of a study, or open it where it is there.
+
+    Raises:
+        StoreError: the place holds something else, or another study.
+    """
     identity = tomli_w.dumps(study.identity())
     schemas = stores.study_schemas(
         study.truth_fields(), study.inputs_fields(), identity=study.identity_hash(), stream_version=STREAM_VERSION
@@ -116,14 +165,12 @@ def _open(study: Study, out: str) -> stores.Store:
     return stores.create_or_open(out, identity, schemas, platform=platform_name(), versions=versions())
 
 
-def _work_off(
-    study: Study, store: stores.Store, executor: InProcessExecutor | RayExecutor, missing: list[Chunk]
-) -> list[Outcome[Chunk]]:
+def _work_off(study: Study, store: stores.Store, executor: Executor, missing: list[Chunk]) -> list[Outcome[Chunk]]:
     """Run the missing chunks; return those that failed. After a bug nothing more is handed out."""
     total, start = _plan.total_runs(study), time.perf_counter()
     done = total - sum(chunk.count for chunk in missing)
     failures: list[Outcome[Chunk]] = []
-    with executor, Progress(total, "runs", initial=done) as progress:
+    with Progress(total, "runs", initial=done) as progress:
         for outcome in executor.map(functools.partial(run_and_commit, store, study), _until(missing, failures)):
             if outcome.error is not None:
                 failures.append(outcome)
@@ -132,7 +179,7 @@ def _work_off(
             if outcome.attempts > 1:
                 progress.note(f"chunk {outcome.item.name} was tried {outcome.attempts} times: its worker was lost")
             progress.update(outcome.item.count)
-    if not failures:
+    if missing and not failures:
         seconds = time.perf_counter() - start
         print(f"{total - done} runs in {seconds:.1f} s, {(total - done) / seconds:.0f} runs/s, start-up included")
     return failures
@@ -166,16 +213,16 @@ def _explain(study: Study, failures: list[Outcome[Chunk]], out: str, again: str)
     return _command.FAILED
 
 
-def _show(out: str, *, rebuild: bool) -> None:
+def _show(out: str) -> None:
+    """Print the table; build the report where there is none of this state of the store."""
     if "://" in out:
-        print(f"report: copy {out} to a folder and run `python -m jobs.report FOLDER`")
+        print(f"{out} is complete; for the table and the report copy it to a folder: python -m jobs.report FOLDER")
         return
-    page = Path(out) / "report" / "index.html"
-    if rebuild or not page.exists():
-        page = report.build(out).html
-    rows = report.summary(out)
-    print(report.format_table(rows))
-    print(f"report: {page}")
+    page, complete = Path(out) / "report" / "index.html", Path(out) / "manifest" / "SUCCESS.json"
+    if not page.exists() or page.stat().st_mtime_ns < complete.stat().st_mtime_ns:
+        report.build(out)
+    print(report.format_table(report.summary(out)))
+    print(f"report: {page.resolve()}")
 
 
 if __name__ == "__main__":

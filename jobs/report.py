@@ -1,6 +1,5 @@
 """Build the report of a store: `python -m jobs.report DIR`."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -10,13 +9,15 @@ from stochmap import report as reports
 from stochmap.store import StoreError
 
 
-def report(directory: Annotated[Path, Parameter(name="DIR")], /) -> int:
+def report(directory: Annotated[str, Parameter(name="DIR")], /) -> int:
     """Build the report of a store: one HTML file, its charts as PNG, and its queries as .sql files.
 
     Args:
         directory: The store, as given to jobs.recover --out.
 
     """
+    if "://" in directory:
+        raise _command.UsageError(f"{directory}: a report is made in a folder: copy the store to one first")
     try:
         paths = reports.build(directory)
         rows = reports.summary(directory)

@@ -82,6 +82,13 @@ def is_scalar(kind: Any) -> bool:
     )
 
 
+def column_type(kind: Any) -> type:
+    """Return the type of a field's column: int, float, bool, or str, for text and for anything else as JSON."""
+    if isinstance(kind, types.UnionType):
+        return column_type(typing.get_args(kind)[0])
+    return kind if kind in (int, float, bool) else str
+
+
 def convert(value: Any, kind: Any, where: str) -> Any:
     """Convert a TOML value or a string to a field's type.
 

@@ -1,14 +1,14 @@
 """One chunk of runs, start to end: truth → data → learners → numbers. A pure function, without I/O."""
 
 import functools
+import math
 import zlib
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from stochmap.labels import Labels
+from stochmap.columns import Labels
 from stochmap.learners import Fit, Learner, Status
 from stochmap.metrics import METRIC_COLUMNS, score
 from stochmap.posteriors import Interval
@@ -22,10 +22,10 @@ from stochmap.sampling import (
     draw_pairs,
     gaussian_sampler,
 )
-from stochmap.sharding import LANE_AXIS, batch_size, over_runs, pad_runs, place_runs
+from stochmap.sharding import LANE_AXIS, batch_size, collect_runs, pad_runs, place_runs
 from stochmap.streams import Role, run_keys, words_at
 from stochmap.study import Chunk, Condition, Study
-from stochmap.truths import CategoricalTable, GaussianTable, TruthTable
+from stochmap.truths import CategoricalTable, TruthTable
 
 LEVEL = 0.95
 """Of the intervals in ``estimates`` and of those whose ``coverage`` is told."""
@@ -44,10 +44,27 @@ def run_chunk(study: Study, chunk: Chunk) -> dict[str, list[Columns]]:
     if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         raise RuntimeError('statistics are int64 and float64: call jax.config.update("jax_enable_x64", True) first')
     condition = study.conditions[chunk.condition_id]
+    keys = run_keys(study.seed, chunk.run_ids)
+    # A learner's stream is that of its name: it does not depend on which others are listed.
+    names = study.problem(condition.problem).learners
+    learner_keys = {name: words_at(keys, Role.LEARNER, zlib.crc32(name.encode())) for name in names}
     size = batch_size()
     starts = range(0, chunk.count, size)
-    batches = [_run_batch(study, condition, chunk.run_ids[start : start + size], size) for start in starts]
-    return _tables(study, condition, _joined(batches))
+    runs = pad_runs(_Runs(chunk.run_ids, keys, learner_keys), len(starts) * size)
+    batches = [_run_batch(study, condition, _window(runs, start, size)) for start in starts]
+    return _tables(study, condition, _joined(batches, chunk.count))
+
+
+class _Runs(NamedTuple):
+    """Runs to do; every leaf has a leading axis of runs."""
+
+    run_ids: np.ndarray
+    keys: np.ndarray
+    learner_keys: dict[str, np.ndarray]
+
+
+def _window(runs: _Runs, start: int, size: int) -> _Runs:
+    return jax.tree.map(lambda leaf: leaf[start : start + size], runs)
 
 
 class _Scored(NamedTuple):
@@ -66,58 +83,47 @@ class _Results(NamedTuple):
     truth: dict[str, np.ndarray]
     statistics: Statistics
     learned: dict[str, _Scored]
-    samples: list[Columns]
 
 
-def _run_batch(study: Study, condition: Condition, run_ids: np.ndarray, size: int) -> _Results:
-    used = len(run_ids)
-    keys = pad_runs(run_keys(study.seed, run_ids), size)
-    truth = condition.truth.draw(keys)._replace(inputs=condition.inputs.probabilities(condition.truth.num_x))
-    statistics = _draw_statistics(truth, keys, condition.num_samples)
-    real_truth, real_statistics = _first(truth, used), _first(statistics, used)
+def _run_batch(study: Study, condition: Condition, runs: _Runs) -> _Results:
+    inputs = condition.inputs.probabilities(condition.truth.num_x)
+    truth = condition.truth.draw(runs.keys)._replace(inputs=inputs)
+    statistics = _draw_statistics(truth, runs.keys, condition.num_samples)
     learned = {}
-    for name, learner in study.problem(condition.problem).learners.items():
-        fit = _first(_fit(learner, name, keys, statistics), used)
-        intervals = fit.interval(LEVEL)
-        learned[name] = _Scored(fit, intervals, score(real_truth, fit, real_statistics, intervals))
-    samples = _samples(real_truth, keys, run_ids, condition.num_samples) if "samples" in study.keep else []
-    return _Results(run_ids, keys[:used], real_truth.parameters(), real_statistics, learned, samples)
+    # By name, so that a store's bytes do not depend on the order in its study's file.
+    for name, learner in sorted(study.problem(condition.problem).learners.items()):
+        fit = _fit(learner, runs.learner_keys[name], statistics)
+        # Through the class: through the object Equinox would wrap the method anew, which costs a quarter of `score`.
+        intervals = Fit.interval(fit, LEVEL)
+        learned[name] = _Scored(fit, intervals, score(truth, fit, statistics, intervals))
+    return _Results(runs.run_ids, runs.keys, truth.parameters(), statistics, learned)
 
 
-def _joined(batches: list[_Results]) -> _Results:
-    """Put the batches' runs one after the other, so that each table is made in one go."""
-    samples = [block for batch in batches for block in batch.samples]
-    bare = [batch._replace(samples=[]) for batch in batches]
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *bare)._replace(samples=samples)
+def _joined(batches: list[_Results], count: int) -> _Results:
+    """Put the batches' runs one after the other, so that each table is made in one go, and leave out the padding."""
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *batches)
 
 
 def _tables(study: Study, condition: Condition, results: _Results) -> dict[str, list[Columns]]:
     """Turn results into the tables that the study keeps, each as blocks of columns."""
     run_ids, statistics = results.run_ids, results.statistics
+    shape = next(iter(results.truth.values())).shape
+    cells = _cells(run_ids, shape) if {"truths", "counts", "estimates"} & set(study.keep) else {}
     tables = {"runs": [_runs(study, condition, run_ids, results.keys, statistics)]}
     if "truths" in study.keep:
-        tables["truths"] = [_truths(run_ids, *parameter) for parameter in results.truth.items()]
+        tables["truths"] = [_truths(cells, *parameter) for parameter in results.truth.items()]
     if "counts" in study.keep:
-        tables["counts" if isinstance(statistics, Counts) else "moments"] = [_statistics(statistics, run_ids)]
+        tables["counts" if isinstance(statistics, Counts) else "moments"] = [_statistics(cells, statistics)]
     if "samples" in study.keep:
-        tables["samples"] = results.samples
+        tables["samples"] = _samples(condition, results)
     tables["fits"] = [_fits(run_ids, name, learned) for name, learned in results.learned.items()]
     if "estimates" in study.keep:
-        tables["estimates"] = [block for item in results.learned.items() for block in _estimates(run_ids, *item)]
+        tables["estimates"] = [block for item in results.learned.items() for block in _estimates(cells, *item)]
     if "history" in study.keep:
         blocks = [_history(run_ids, name, learned.fit) for name, learned in results.learned.items()]
         if any(blocks):
             tables["history"] = [block for block in blocks if block]
     return tables
-
-
-def _first(tree: Any, used: int) -> Any:
-    """Drop the padding: every leaf with the batch's axis loses it, inputs and scalars stay."""
-    if isinstance(tree, CategoricalTable):
-        return tree._replace(probabilities=tree.probabilities[:used])
-    if isinstance(tree, GaussianTable):
-        return tree._replace(mean=tree.mean[:used], std=tree.std[:used])
-    return jax.tree.map(lambda leaf: leaf[:used], tree)
 
 
 def _draw_statistics(truth: TruthTable, keys: np.ndarray, num_samples: int) -> Statistics:
@@ -131,19 +137,14 @@ def _program(learner: Learner) -> Any:
     def fit_one(key: Any, statistics: Statistics) -> Fit:
         return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), statistics)
 
-    return over_runs(lambda batch, _: jax.vmap(fit_one, axis_name=LANE_AXIS)(*batch))
+    return jax.jit(jax.vmap(fit_one, axis_name=LANE_AXIS))
 
 
-def _fit(learner: Learner, name: str, keys: np.ndarray, statistics: Statistics) -> Fit:
+def _fit(learner: Learner, keys: np.ndarray, statistics: Statistics) -> Fit:
     """Fit a batch on the devices and bring it back in float64."""
-    # A learner's stream is that of its name: it does not depend on which others are listed.
-    learner_keys = words_at(keys, Role.LEARNER, zlib.crc32(name.encode()))
-    fit = _program(learner)(place_runs((learner_keys, statistics)), ())
-
-    def bring(leaf: Any) -> np.ndarray:
-        return np.asarray(leaf, dtype=np.float64 if jnp.issubdtype(leaf.dtype, jnp.floating) else None)
-
-    return jax.tree.map(bring, fit)
+    program = _program(learner)
+    fit = collect_runs([program(*part) for part in place_runs((keys, statistics))])
+    return jax.tree.map(lambda leaf: leaf.astype(np.float64) if leaf.dtype == np.float32 else leaf, fit)
 
 
 def _constant(text: str, rows: int) -> Labels:
@@ -160,7 +161,7 @@ def _repeat(value: Any, rows: int) -> Any:
 
 def _runs(study: Study, condition: Condition, run_ids: np.ndarray, keys: np.ndarray, statistics: Statistics) -> Columns:
     rows = len(run_ids)
-    visited = (np.asarray(statistics.num_samples)[:rows] > 0).sum(axis=-1)
+    visited = (np.asarray(statistics.num_samples) > 0).sum(axis=-1)
     truth, inputs = study.truth_fields(), study.inputs_fields()
     truth_values, inputs_values = condition.truth_values(), condition.inputs_values()
     return {
@@ -177,54 +178,50 @@ def _runs(study: Study, condition: Condition, run_ids: np.ndarray, keys: np.ndar
     }
 
 
-def _grid(shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Return the indices of a [runs, x] or [runs, x, y] array, flattened: int32."""
-    return [index.reshape(-1) for index in np.indices(shape, dtype=np.int32)]
+def _cells(run_ids: np.ndarray, shape: tuple[int, ...]) -> Columns:
+    """Return the coordinates of a [runs, x] or [runs, x, y] array, flattened."""
+    x, *y = (np.broadcast_to(index, shape).reshape(-1) for index in np.indices(shape[1:], dtype=np.int32, sparse=True))
+    return {"run_id": np.repeat(run_ids, math.prod(shape[1:])), "x": x, "y": y[0] if y else None}
 
 
-def _truths(run_ids: np.ndarray, parameter: str, values: np.ndarray) -> Columns:
-    block = _long(run_ids, parameter, values)
-    present = block["value"] > 0  # absent means 0
-    return block if parameter != "probability" or present.all() else _take(block, present)
+def _truths(cells: Columns, parameter: str, values: np.ndarray) -> Columns:
+    block = _long(cells, parameter, values)
+    return _rows(block, block["value"] > 0) if parameter == "probability" else block  # absent means 0
 
 
-def _take(block: Columns, rows: np.ndarray) -> Columns:
-    def take(column: Any) -> Any:
-        return Labels(column.codes[rows], column.names) if isinstance(column, Labels) else column[rows]
+def _rows(block: Columns, present: np.ndarray) -> Columns:
+    """Leave the rows out that are not present."""
+    if present.all():
+        return block
 
-    return {name: None if column is None else take(column) for name, column in block.items()}
+    def kept(column: Any) -> Any:
+        return Labels(column.codes[present], column.names) if isinstance(column, Labels) else column[present]
 
-
-def _long(run_ids: np.ndarray, parameter: str, values: np.ndarray) -> Columns:
-    run, x, *y = _grid(values.shape)
-    return {
-        "run_id": run_ids[run],
-        "parameter": _constant(parameter, values.size),
-        "x": x,
-        "y": y[0] if y else None,
-        "value": values.reshape(-1),
-    }
+    return {name: None if column is None else kept(column) for name, column in block.items()}
 
 
-def _statistics(statistics: Statistics, run_ids: np.ndarray) -> Columns:
+def _long(cells: Columns, parameter: str, values: np.ndarray) -> Columns:
+    return {**cells, "parameter": _constant(parameter, values.size), "value": values.reshape(-1)}
+
+
+def _statistics(cells: Columns, statistics: Statistics) -> Columns:
     if isinstance(statistics, Counts):
-        run, x, y = np.nonzero(statistics.n)
-        return {"run_id": run_ids[run], "x": x.astype(np.int32), "y": y.astype(np.int32), "n": statistics.n[run, x, y]}
-    assert isinstance(statistics, Moments)
-    run, x = np.nonzero(statistics.n)
-    values = {name: getattr(statistics, name)[run, x] for name in ("n", "mean", "m2")}
-    return {"run_id": run_ids[run], "x": x.astype(np.int32), **values}
+        block = {**cells, "n": statistics.n.reshape(-1)}
+    else:
+        assert isinstance(statistics, Moments)
+        values = {name: getattr(statistics, name).reshape(-1) for name in ("n", "mean", "m2")}
+        block = {"run_id": cells["run_id"], "x": cells["x"], **values}
+    return _rows(block, block["n"] > 0)
 
 
-def _samples(truth: TruthTable, keys: np.ndarray, run_ids: np.ndarray, num_samples: int) -> list[Columns]:
+def _samples(condition: Condition, results: _Results) -> list[Columns]:
+    inputs = condition.inputs.probabilities(condition.truth.num_x)
+    sampler_of = categorical_sampler if isinstance(results.statistics, Counts) else gaussian_sampler
     blocks = []
-    for index, run_id in enumerate(run_ids):
-        if isinstance(truth, CategoricalTable):
-            sampler = categorical_sampler(truth.inputs, truth.probabilities[index])
-        else:
-            sampler = gaussian_sampler(truth.inputs, truth.mean[index], truth.std[index])
-        x, y, value = draw_pairs(sampler, keys[index], 0, num_samples)
-        blocks.append({"run_id": np.full(num_samples, run_id), "x": x, "y": y, "value": value})
+    for index, run_id in enumerate(results.run_ids):
+        sampler = sampler_of(inputs, *(values[index] for values in results.truth.values()))
+        x, y, value = draw_pairs(sampler, results.keys[index], 0, condition.num_samples)
+        blocks.append({"run_id": np.full(condition.num_samples, run_id), "x": x, "y": y, "value": value})
     return blocks
 
 
@@ -240,10 +237,10 @@ def _fits(run_ids: np.ndarray, learner: str, learned: _Scored) -> Columns:
     }
 
 
-def _estimates(run_ids: np.ndarray, learner: str, learned: _Scored) -> list[Columns]:
+def _estimates(cells: Columns, learner: str, learned: _Scored) -> list[Columns]:
     blocks = []
     for parameter, values in learned.fit.mapping.parameters().items():
-        block = {"learner": _constant(learner, values.size), **_long(run_ids, parameter, values)}
+        block = {"learner": _constant(learner, values.size), **_long(cells, parameter, values)}
         if learned.intervals is not None:
             lower, upper = learned.intervals[parameter]
             block |= {"lower": lower.reshape(-1), "upper": upper.reshape(-1)}

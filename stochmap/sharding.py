@@ -1,13 +1,10 @@
-"""The local device mesh, and how independent runs lie on it."""
+"""How independent runs lie on the local devices."""
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 LANES = 64
@@ -17,43 +14,38 @@ varies: a short batch is padded, a long one is a sequence of such batches."""
 LANE_AXIS = "lanes"
 """The name of the axis over which a device's runs are vmapped."""
 
-
-@functools.cache
-def runs_mesh() -> Mesh:
-    """Return the mesh of all local devices with the one axis ``runs``."""
-    devices = jax.local_devices()
-    return jax.make_mesh((len(devices),), ("runs",), axis_types=(AxisType.Auto,), devices=devices)
-
-
-def batch_size() -> int:
-    """Return the number of runs in a batch: LANES on every local device."""
-    return LANES * runs_mesh().size
-
-
-def place_runs(batch: Any) -> Any:
-    """Put a host batch on the devices, its leading axis of runs split over them."""
-    return jax.device_put(batch, NamedSharding(runs_mesh(), PartitionSpec("runs")))
-
-
 WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}
 """Compiler options for integer kernels: XLA's default of 256 bits halves the speed of the sampler where there are 512.
 Left off floating-point programs, whose results would depend on it."""
 
 
-def over_runs(
-    function: Callable[[Any, Any], Any], compiler_options: dict[str, Any] | None = None
-) -> Callable[[Any, Any], Any]:
-    """Compile ``function(batch, shared)`` so that each device works on its own runs.
+def batch_size() -> int:
+    """Return the number of runs in a batch: LANES on every local device."""
+    return LANES * jax.local_device_count()
 
-    Every leaf of ``batch`` (see :func:`place_runs`) and of the result has a leading axis of runs, split over the
-    devices; ``shared`` is the same on all of them. Each device runs the program of a single device on its LANES
-    runs: loops that run until their lanes are done do not wait for the other devices, and a run's bits do not depend
-    on how many there are.
+
+def place_runs(batch: Any) -> list[Any]:
+    """Split a batch along its leading axis of runs, and put each device's LANES runs on it.
+
+    A jitted function that is called with each part runs on all devices at once, and on each it is the program of a
+    single device. Sharded over a mesh instead, it would be compiled differently for every number of devices; the last
+    bits would differ, and a fit that stops where a certificate holds could stop at another step.
     """
-    runs, everywhere = PartitionSpec("runs"), PartitionSpec()
-    specs = {"in_specs": (runs, everywhere), "out_specs": runs}
-    mapped = jax.shard_map(function, mesh=runs_mesh(), check_vma=False, **specs)
-    return jax.jit(mapped, compiler_options=compiler_options)
+    devices = jax.local_devices()
+    if len(devices) == 1:
+        return [batch]
+
+    def part(index: int) -> Any:
+        return jax.tree.map(lambda leaf: leaf[index * LANES : (index + 1) * LANES], batch)
+
+    return [jax.device_put(part(index), device) for index, device in enumerate(devices)]
+
+
+def collect_runs(parts: list[Any]) -> Any:
+    """Bring the devices' results to the host, their runs one after the other."""
+    if len(parts) == 1:
+        return jax.tree.map(np.asarray, parts[0])
+    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)
 
 
 def any_lane(flag: Array) -> Array:

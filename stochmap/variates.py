@@ -28,7 +28,8 @@ def normal(words: UInt32[np.ndarray, "*shape 2"]) -> Float[np.ndarray, "*shape"]
     bits = _join(words)
     magnitude = (bits >> np.uint64(10)) & np.uint64((1 << 53) - 1)
     below = special.ndtri((magnitude.astype(np.float64) + 0.5) * 2.0**-54)
-    return np.where(bits >> np.uint64(63) == 1, -below, below)
+    # Exclusive or turns the sign of half the values, in no order, without a branch for each.
+    return (below.view(np.uint64) ^ (bits & np.uint64(1 << 63))).view(np.float64)
 
 
 def log_gamma(keys: Any, role: Role, shape: float, count: int) -> Float[np.ndarray, "*runs count"]:

@@ -38,9 +38,10 @@ def assert_mean_at_least(values: Any, bound: float, *, cases: int = 1) -> None:
 
 
 def assert_frequencies(counts: Any, probabilities: Any, *, detects: float, cases: int = 1) -> None:
-    """Counts follow the probabilities (Pearson's χ²); a distribution ``detects`` away in total variation would be seen.
+    """Counts follow the probabilities (Pearson's χ²); a distribution ``detects`` away in total variation would be
+    seen.
 
-    The fault in mind moves mass ``detects`` from one half of the distribution to the other, from each cell in proportion.
+    The fault in mind moves that mass from one half of the distribution to the other, from each cell in proportion.
     """
     counts, probabilities = np.ravel(counts), np.ravel(probabilities)
     assert (counts[probabilities == 0] == 0).all(), "an outcome of probability 0 was drawn"
@@ -55,7 +56,7 @@ def assert_frequencies(counts: Any, probabilities: Any, *, detects: float, cases
 
 
 def assert_distribution(values: Any, cdf: Any, *, detects: float, cases: int = 1) -> None:
-    """Independent values follow the distribution (Kolmogorov–Smirnov); a CDF off by ``detects`` somewhere would be seen.
+    """Independent values follow the distribution (Kolmogorov–Smirnov); a CDF off by ``detects`` would be seen.
 
     Both bounds are Dvoretzky–Kiefer–Wolfowitz's, P(D > d) ≤ 2·exp(−2nd²).
     """

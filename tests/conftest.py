@@ -1,4 +1,4 @@
-"""Two CPU devices in every test, so that sharding is exercised everywhere; 64-bit mode as in the jobs; shapes checked."""
+"""Two CPU devices, so that sharding is exercised everywhere; 64-bit mode as in the jobs; shapes and types checked."""
 
 import os
 
@@ -8,7 +8,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 from jaxtyping import install_import_hook
 
-jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_enable_x64", True)  # noqa: FBT003
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Annotated shapes and types of everything numerical hold in every call that a test makes.

@@ -1,9 +1,9 @@
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from chance import assert_frequencies, normal_limit
 from cipher import decrypt
+
 from stochmap import streams
 from stochmap.streams import MAX_INDEX, Role, run_keys, words, words_on_host
 
@@ -129,14 +129,6 @@ def test_batches_of_keys_give_each_key_its_own_words():
     assert batch.shape == (2, 3, 4, 2)
     np.testing.assert_array_equal(batch[1, 2], words_on_host(keys[1, 2], Role.NOISE, 5, 4))
     np.testing.assert_array_equal(streams.words_at(keys, Role.NOISE, 8), batch[:, :, 3])
-
-
-def test_derived_keys_and_jax_keys():
-    derived = streams.derived_keys(KEY, Role.LEARNER, 100)
-    np.testing.assert_array_equal(derived, words_on_host(KEY, Role.LEARNER, 0, 100))
-    key = streams.jax_key(derived[3])
-    assert jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    np.testing.assert_array_equal(jax.random.key_data(key), derived[3])
 
 
 def test_bits_are_balanced():

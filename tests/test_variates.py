@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from chance import assert_distribution, assert_mean
 from scipy import stats
+
 from stochmap.streams import Role, run_keys, split_uint64, words_on_host
 from stochmap.variates import dirichlet, log_gamma, normal, uniform
 

@@ -37,6 +37,8 @@ def _columns(path: str) -> dict[str, np.ndarray]:
         table = csv.read_csv(path) if path.endswith((".csv", ".csv.gz")) else parquet.ParquetFile(path).read()
         if table.num_rows == 0:
             raise ValueError("it has no rows")
+        if len(set(table.column_names)) < len(table.column_names):
+            raise ValueError("two columns have one name")
         return {name: _numbers(name, table[name].combine_chunks()) for name in table.column_names}
     except (pa.ArrowException, OSError, ValueError) as error:
         message = str(error).splitlines()[0]

@@ -24,7 +24,7 @@ class Status(enum.IntEnum):
 
 
 class History(NamedTuple):
-    """The loss in nats per sample at some of the steps; unused places have step −1."""
+    """The loss in nats per sample at some of the steps; unused places have step −1 and loss NaN."""
 
     step: Int[Array, "points"]
     loss: Float[Array, "points"]

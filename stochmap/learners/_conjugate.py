@@ -1,3 +1,4 @@
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,7 +41,7 @@ class NormalInverseGamma:
     The fit has the mean and the variance of the posterior predictive.
 
     Raises:
-        ValueError: kappa, alpha or beta is not positive.
+        ValueError: kappa, alpha or beta is not positive, or the mean is not finite.
     """
 
     mean: float = 0.0
@@ -53,6 +54,8 @@ class NormalInverseGamma:
     def __post_init__(self) -> None:
         for name in ("kappa", "alpha", "beta"):
             posteriors.check_positive(name, getattr(self, name))
+        if not math.isfinite(self.mean):
+            raise ValueError(f"mean must be finite, got {self.mean}: give a number")
 
     def __call__(self, key: PRNGKeyArray, data: Moments) -> Fit:
         """Fit one run's moments."""

@@ -27,7 +27,7 @@ class GradientDescent:
     Args:
         optimizer: a name in ``training.OPTIMIZERS``.
         learning_rate: its step size.
-        max_steps: where to give up, with status ``max_steps``.
+        max_steps: where to give up, with status ``max_steps``; rounded up to a multiple of ``training.ROUND``.
         tolerance: see above.
         boundary_tolerance: see above.
 

@@ -133,5 +133,6 @@ def _history(losses: Array, slots: np.ndarray, steps: Array, last: Array) -> His
     """Keep the points before the run's own end, and put its end last."""
     place = np.full(POINTS + 1, -1, dtype=np.int64)
     place[slots[slots < POINTS]] = np.flatnonzero(slots < POINTS) * ROUND
-    recorded = jnp.where(jnp.asarray(place) < steps, jnp.asarray(place), -1)
-    return History(recorded.at[POINTS].set(steps), losses.at[POINTS].set(last.astype(jnp.float32)))
+    recorded = jnp.where(jnp.asarray(place) < steps, jnp.asarray(place), -1).at[POINTS].set(steps)
+    losses = losses.at[POINTS].set(last.astype(jnp.float32))
+    return History(recorded, jnp.where(recorded >= 0, losses, jnp.nan))

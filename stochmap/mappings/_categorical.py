@@ -8,6 +8,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from ._abstract import AbstractMapping
 
 
+def softmax(logits: Any) -> Any:
+    """Return exp(logits_j)/Σ_k exp(logits_k) along the last axis; a NumPy array where the logits are one."""
+    module: Any = jnp if isinstance(logits, jax.Array) else np
+    with np.errstate(invalid="ignore"):  # a fit that became infinite has the probabilities NaN
+        weights = module.exp(logits - logits.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
+
+
 class CategoricalMapping(AbstractMapping):
     """A full table: p(y | x) = softmax(logits_x)_y.
 
@@ -30,10 +39,7 @@ class CategoricalMapping(AbstractMapping):
     @property
     def probabilities(self) -> Any:
         """The table p(y | x), rows sum to 1; a NumPy array where the logits are one."""
-        module: Any = jnp if isinstance(self.logits, jax.Array) else np
-        with np.errstate(invalid="ignore"):  # a fit that became infinite has the probabilities NaN
-            weights = module.exp(self.logits - self.logits.max(axis=-1, keepdims=True))
-        return weights / weights.sum(axis=-1, keepdims=True)
+        return softmax(self.logits)
 
     def sample(self, key: PRNGKeyArray, x: Int[Array, "*shape"]) -> Int[Array, "*shape"]:
         """Draw y ~ p(· | x) with JAX's own sampler, for use inside traced programs.

@@ -9,6 +9,7 @@ squared errors, since their references, the Cramér–Rao bounds, are variances.
 
 from typing import Any
 
+from stochmap.columns import METRIC_COLUMNS as METRIC_COLUMNS
 from stochmap.learners import Fit
 from stochmap.posteriors import Interval
 from stochmap.sampling import Statistics
@@ -22,27 +23,6 @@ from ._divergences import kl as kl
 from ._divergences import l2_squared as l2_squared
 from ._divergences import total_variation as total_variation
 from ._gaussian import gaussian_metrics as gaussian_metrics
-
-METRIC_COLUMNS = (
-    "kl_fit_truth",
-    "reference_kl_fit_truth",
-    "kl_truth_fit",
-    "reference_kl_truth_fit",
-    "kl_all",
-    "total_variation",
-    "reference_total_variation",
-    "l2_squared",
-    "reference_l2_squared",
-    "hellinger",
-    "mean_error",
-    "reference_mean_error",
-    "std_error",
-    "reference_std_error",
-    "coverage",
-    "optimality_gap",
-    "regret",
-)
-"""Every number a fit may have; which of them it has follows from its family and its learner."""
 
 
 def score(

@@ -26,7 +26,7 @@ def maximum_likelihood_l2_squared(p: Any, n: Any) -> Numbers:
 def maximum_likelihood_total_variation(p: Any, n: Any) -> Numbers:
     """Return the asymptotic E ½Σ_j |p̂_j − p_j| = ½Σ_j √(2 p_j(1 − p_j)/(πn)) of counts/n."""
     p = np.asarray(p)
-    return 0.5 * np.sqrt(2.0 * p * (1.0 - p) / (np.pi * np.asarray(n)[..., None])).sum(axis=-1)
+    return np.sqrt(p * (1.0 - p)).sum(axis=-1) / np.sqrt(2.0 * np.pi * np.asarray(n))
 
 
 def maximum_likelihood_kl(p: Any, n: int) -> float:

@@ -52,12 +52,13 @@ def build(path: str | Path) -> ReportPaths:
             left_out=left_out,
         )
         html = render(page)
+        answerable = [file for file in sorted(SQL_FOLDER.glob("*.sql")) if not queries.missing(file.stem)]
     folder = queries.path / "report"
     (folder / "sql").mkdir(parents=True, exist_ok=True)
     pngs = [(folder / f"{chart.name}.png", chart.png) for section in sections for chart in section.charts]
     for file, content in [*pngs, (folder / "index.html", html.encode())]:
         _replace(file, content)
-    copies = [Path(shutil.copyfile(file, folder / "sql" / file.name)) for file in sorted(SQL_FOLDER.glob("*.sql"))]
+    copies = [Path(shutil.copyfile(file, folder / "sql" / file.name)) for file in answerable]
     return ReportPaths(html=folder / "index.html", pngs=[file for file, _ in pngs], sql=copies)
 
 

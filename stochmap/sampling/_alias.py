@@ -38,27 +38,31 @@ def integer_weights(
     """
     scaled = probabilities * float(_WHOLE)  # exact: a power of two
     whole = np.floor(scaled)
-    weights = np.where(whole >= _WHOLE, whole - _WHOLE, whole).astype(np.uint64)
-    fraction = scaled - whole + remainder * float(_WHOLE)
+    fraction = scaled - whole
+    fraction += remainder * float(_WHOLE)
+    weights = (whole - float(_WHOLE) * (whole >= _WHOLE)).astype(np.uint64)
     # Σp differs from 1 by a little: the excess, exact in integers, is taken back in proportion.
-    excess = weights.sum(axis=-1, keepdims=True, dtype=np.uint64).view(np.int64).astype(np.float64)
-    excess = excess + fraction.sum(axis=-1, keepdims=True)
-    fraction = fraction - whole * (excess / (_WHOLE + excess))
-    units = np.floor(np.cumsum(fraction, axis=-1) + 0.5).astype(np.int64)
-    weights += np.diff(units, axis=-1, prepend=0).view(np.uint64)
+    total = weights.sum(axis=-1, keepdims=True, dtype=np.uint64)
+    excess = total.view(np.int64) + fraction.sum(axis=-1, keepdims=True)
+    whole *= excess / (_WHOLE + excess)
+    fraction -= whole
+    carried = np.cumsum(fraction, axis=-1)
+    carried += 0.5
+    units = np.floor(carried, out=carried).astype(np.int64).view(np.uint64)
+    weights += units
+    weights[..., 1:] -= units[..., :-1]
     # The running sum may miss the total by a unit where there are tens of millions of cells: the largest cell takes it.
-    missing = -weights.sum(axis=-1, dtype=np.uint64).view(np.int64)
+    missing = -(total + units[..., -1:])
     if missing.any():
-        largest = probabilities.argmax(axis=-1)[..., None]
-        given = np.take_along_axis(weights, largest, axis=-1) + missing[..., None].view(np.uint64)
-        np.put_along_axis(weights, largest, given, axis=-1)
+        largest = probabilities.argmax(axis=-1, keepdims=True)
+        np.put_along_axis(weights, largest, np.take_along_axis(weights, largest, axis=-1) + missing, axis=-1)
     return weights
 
 
-def bucket_starts(cells: int) -> UInt64[np.ndarray, "cells"]:
-    """Return ⌈i·2⁶⁴/K⌉, the first word that falls on cell i (the end of the last bucket, 2⁶⁴, is 0 modulo 2⁶⁴)."""
+def bucket_starts(cells: int) -> UInt64[np.ndarray, "{cells}+1"]:
+    """Return ⌈i·2⁶⁴/K⌉, the first word that falls on cell i, and after them their end, 2⁶⁴, which is 0 modulo 2⁶⁴."""
     quotient, rest = divmod(_WHOLE, cells)
-    index = np.arange(cells, dtype=np.uint64)
+    index = np.arange(cells + 1, dtype=np.uint64)
     return index * np.uint64(quotient % _WHOLE) + (index * np.uint64(rest) + np.uint64(cells - 1)) // np.uint64(cells)
 
 
@@ -81,7 +85,7 @@ def build_alias(probabilities: Any, remainder: Any = 0.0) -> AliasTable:
     cells = table.shape[-1]
     if not 1 <= cells <= MAX_CELLS:
         raise ValueError(f"an alias table has 1 … {MAX_CELLS} cells, got {cells}: use a smaller num_x · num_y")
-    if not (table >= 0).all():
+    if not table.min(initial=0.0) >= 0:
         raise ValueError("probabilities must be non-negative numbers, got a negative one or NaN: correct the table")
     total = table.sum(axis=-1)
     if not (np.abs(total - 1.0) <= TOLERANCE).all():
@@ -89,57 +93,46 @@ def build_alias(probabilities: Any, remainder: Any = 0.0) -> AliasTable:
         raise ValueError(f"probabilities must sum to 1 within {TOLERANCE:g}, got {worst:.9g}: normalise the table")
     weights = integer_weights(table, remainder).reshape(-1, cells)
     starts = bucket_starts(cells)
-    capacity = np.diff(starts, append=np.uint64(0))
-    own, alias = _share_out(weights, capacity, _heavy(weights, capacity, table.reshape(-1, cells)))
-    threshold = _as_thresholds(own, starts, cells).reshape(table.shape)
-    return AliasTable(
-        (threshold >> np.uint64(32)).astype(np.uint32),
-        threshold.astype(np.uint32),
-        alias.reshape(table.shape).astype(np.uint32),
-    )
+    capacity = np.diff(starts)
+    own, alias = _share_out(weights, capacity, _certain(weights, table.reshape(-1, cells)))
+    # "The first ``own`` words of bucket i" are those of remainder below (start_i + own)·K modulo 2⁶⁴. For a bucket that
+    # keeps all its words this is beyond 2⁶⁴: any threshold will do there, since the others go to the same cell.
+    threshold = (starts[:-1] + own) * np.uint64(cells)
+    full = np.flatnonzero(own == capacity)
+    threshold.reshape(-1)[full] = _WHOLE - 1
+    alias.reshape(-1)[full] = full % cells
+    high, low = threshold >> np.uint64(32), threshold
+    return AliasTable(*(part.astype(np.uint32).reshape(table.shape) for part in (high, low, alias)))
 
 
-def _heavy(weights: np.ndarray, capacity: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Return which cells weigh more than their bucket holds."""
-    heavy = weights > capacity
-    # A weight of 2⁶⁴ is 0 modulo 2⁶⁴, so the whole table reads 0: its cell is the one with all the probability.
-    certain = np.flatnonzero(~weights.any(axis=-1))
-    heavy[certain, table[certain].argmax(axis=-1)] = True
-    if len(capacity) == 1:  # The one bucket holds 2⁶⁴ words, also 0: it keeps them all.
-        heavy[:] = False
-    return heavy
+def _certain(weights: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a cell has all the probability: its weight of 2⁶⁴ is 0 modulo 2⁶⁴, so the whole table reads 0."""
+    tables = np.flatnonzero(weights.max(axis=-1) == 0)
+    return tables, table[tables].argmax(axis=-1)
 
 
-def _share_out(weights: np.ndarray, capacity: np.ndarray, heavy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the words that each bucket keeps for its own cell, and the cell that gets the others.
+def _share_out(
+    weights: np.ndarray, capacity: np.ndarray, certain: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the words that each bucket keeps for its own cell, and the cell that gets the others, if there are any.
 
-    In order of the cells: a light cell that is owed the units ``before`` … ``owed`` takes them from the first heavy
-    cell whose running surplus exceeds ``before``; a heavy cell that overshoots its surplus is topped up by the next
-    heavy one. Both searches are one merge of two ascending sequences, done for all tables at once by a stable sort.
+    In order of the cells: a light cell that lacks the words from ``owed`` on takes them from the first heavy cell whose
+    running surplus ``spare`` exceeds that; a heavy cell that overshoots its surplus is topped up by the next heavy one.
+    Both searches are one merge of two ascending sequences, done for all tables at once by a stable sort.
     """
     tables, cells = weights.shape
-    need = np.where(heavy, np.uint64(0), capacity - weights)
-    owed = np.cumsum(need, axis=-1, dtype=np.uint64)
-    spare = np.cumsum(np.where(heavy, weights - capacity, np.uint64(0)), axis=-1, dtype=np.uint64)
-    index = np.arange(cells)
-    order = np.argsort(np.concatenate([spare, owed], axis=-1), axis=-1, kind="stable")
-    place = np.empty_like(order)
-    np.put_along_axis(place, order, np.arange(2 * cells)[None], axis=-1)
-    first_covering = np.minimum(place[:, :cells] - index, cells - 1)  # the first cell with owed ≥ spare_j
-    giver = np.empty((tables, cells), dtype=np.int64)  # the first cell with spare > owed_{i−1}
-    giver[:, 0] = (spare == 0).sum(axis=-1)
-    giver[:, 1:] = place[:, cells:-1] - index[:-1]
-    overshoot = np.take_along_axis(owed, first_covering, axis=-1) - spare
-    following = np.minimum.accumulate(np.where(heavy, index, cells)[:, ::-1], axis=-1)[:, ::-1]
-    following = np.concatenate([following[:, 1:], np.full((tables, 1), cells)], axis=-1)
-    own = np.where(heavy, capacity - overshoot, weights)
-    alias = np.where(heavy, np.where(overshoot > 0, following, index), np.where(need > 0, giver, index))
-    return own, alias
-
-
-def _as_thresholds(own: np.ndarray, starts: np.ndarray, cells: int) -> np.ndarray:
-    """Turn "the first ``own`` words of bucket i" into "remainder below T" = (start_i·K mod 2⁶⁴) + own·K, below 2⁶⁴."""
-    size = np.uint64(cells)
-    first = starts * size
-    limit = (np.uint64(_WHOLE - 1) - first) // size
-    return np.where(own > limit, np.uint64(_WHOLE - 1), first + np.minimum(own, limit) * size)
+    own = np.minimum(weights, capacity)
+    own[certain] = capacity[certain[1]]
+    surplus, lack = weights - own, capacity - own
+    heavy = np.flatnonzero(surplus > 0)
+    spare, covered = np.cumsum(surplus, axis=-1), np.cumsum(lack, axis=-1)
+    owed = covered - lack
+    from_owed = np.argsort(np.concatenate([spare, owed], axis=-1), axis=-1, kind="stable") >= cells
+    # The k-th of a sequence at place i of the merge has i − k of the other before it. Places count on from table to
+    # table, 2K each, and so do the cells, K each: what is left counts the cells, too.
+    index = np.arange(tables * cells)
+    alias = np.flatnonzero(from_owed) - index
+    alias[heavy[:-1]] = heavy[1:]
+    last_covered = np.flatnonzero(~from_owed)[heavy] - heavy - 1
+    own.reshape(-1)[heavy] -= covered.reshape(-1)[last_covered] - spare.reshape(-1)[heavy]
+    return own, alias.reshape(tables, cells) - index[::cells, None]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, UInt32
 
-from stochmap.sharding import LANES, WIDE_VECTORS, over_runs, place_runs
+from stochmap.sharding import LANES, WIDE_VECTORS, collect_runs, place_runs
 from stochmap.streams import Key, Role, check_window, split_uint64, threefry_2x32
 from stochmap.variates import normal
 
@@ -53,9 +53,8 @@ PairSampler = CategoricalSampler | GaussianSampler
 def categorical_sampler(inputs: Any, probabilities: Any) -> CategoricalSampler:
     """Build the sampler of p(x)·p(y|x) from inputs float64[x] and probabilities float64[*runs, x, y] (host)."""
     *runs, num_x, num_y = np.shape(probabilities)
-    joint, remainder = _exact_product(np.asarray(inputs)[:, None], np.asarray(probabilities))
-    shape = (*runs, num_x * num_y)
-    return CategoricalSampler(build_alias(joint.reshape(shape), remainder.reshape(shape)), num_x, num_y)
+    rows = np.reshape(probabilities, (*runs, num_x * num_y))
+    return CategoricalSampler(build_alias(*_exact_product(np.repeat(inputs, num_y), rows)), num_x, num_y)
 
 
 def gaussian_sampler(inputs: Any, mean: Any, std: Any) -> GaussianSampler:
@@ -127,13 +126,9 @@ def _counter_block(role: Role, start: Array, rows: int) -> tuple[Array, Array]:
 
 
 @functools.cache
-def _over_batches(function: Any, role: Role, rows: int) -> Any:
-    return over_runs(functools.partial(function, role=role, rows=rows), WIDE_VECTORS)
-
-
-@functools.cache
-def _over_one(function: Any, role: Role, rows: int) -> Any:
-    return jax.jit(functools.partial(function, role=role, rows=rows), compiler_options=WIDE_VECTORS)
+def _drawer(function: Any, role: Role, rows: int) -> Any:
+    options = WIDE_VECTORS if jax.default_backend() == "cpu" else None
+    return jax.jit(functools.partial(function, role=role, rows=rows), compiler_options=options)
 
 
 def _blocks(start: int, count: int) -> Iterator[tuple[int, int, int]]:
@@ -167,9 +162,9 @@ def draw_pairs(sampler: PairSampler, key: Key, start: int, count: int) -> Pairs:
     cell, noise = np.empty(count, dtype=np.int32), np.empty(count)
     for first, rows, used in _blocks(start, count):
         window, at = slice(first - start, first - start + used), split_uint64(first)
-        cell[window] = np.asarray(_over_one(_draw_cells, Role.PAIR, rows)(cells, at))[0, :used]
+        cell[window] = np.asarray(_drawer(_draw_cells, Role.PAIR, rows)(cells, at))[0, :used]
         if isinstance(sampler, GaussianSampler):
-            noise[window] = normal(np.asarray(_over_one(_draw_words, Role.NOISE, rows)(keys, at))[0, :used])
+            noise[window] = normal(np.asarray(_drawer(_draw_words, Role.NOISE, rows)(keys, at))[0, :used])
     if isinstance(sampler, GaussianSampler):
         return Pairs(cell, None, sampler.mean[cell] + sampler.std[cell] * noise)
     x, y = np.divmod(cell, np.int32(sampler.num_y))
@@ -182,7 +177,8 @@ class _Batch:
     def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"]):
         self.runs, self.cells = table.alias.shape
         first = np.arange(self.runs, dtype=np.uint32) % LANES * np.uint32(self.cells)
-        self.table, self.keys = place_runs((table._replace(alias=table.alias + first[:, None]), keys))
+        parts = place_runs((table._replace(alias=table.alias + first[:, None]), keys))
+        self.parts = [jax.tree.map(jnp.asarray, part) for part in parts]  # used once for every block
         self.buffer = np.empty((_COUNTED, 0), dtype=np.int64)
 
     def draw_cells(self, block: tuple[int, int, int]) -> Iterator[tuple[slice, np.ndarray]]:
@@ -192,18 +188,23 @@ class _Batch:
         costs a third of one that writes to fresh memory.
         """
         start, rows, used = block
-        drawn = np.asarray(_over_batches(_draw_cells, Role.PAIR, rows)((self.table, self.keys), split_uint64(start)))
+        drawer, at = _drawer(_draw_cells, Role.PAIR, rows), split_uint64(start)
+        drawn = [drawer(part, at) for part in self.parts]
         if self.buffer.shape[1] != used:
             self.buffer = np.empty((_COUNTED, used), dtype=np.int64)
-        for first in range(0, self.runs, _COUNTED):
-            lane = first % LANES
-            np.subtract(drawn[first : first + _COUNTED, :used], lane * self.cells, out=self.buffer, casting="unsafe")
-            yield slice(first, first + _COUNTED), self.buffer.reshape(-1)
+        for device, cells in enumerate(drawn):
+            on_host = np.asarray(cells)
+            for lane in range(0, LANES, _COUNTED):
+                few = on_host[lane : lane + _COUNTED, :used]
+                np.subtract(few, lane * self.cells, out=self.buffer, casting="unsafe")
+                first = device * LANES + lane
+                yield slice(first, first + _COUNTED), self.buffer.reshape(-1)
 
     def draw_noise(self, block: tuple[int, int, int]) -> np.ndarray:
         """Return the rows' standard normal variates: float64[runs, rows]."""
         start, rows, used = block
-        words = np.asarray(_over_batches(_draw_words, Role.NOISE, rows)(self.keys, split_uint64(start)))
+        drawer, at = _drawer(_draw_words, Role.NOISE, rows), split_uint64(start)
+        words = collect_runs([drawer(keys, at) for _, keys in self.parts])
         return normal(words[:, :used])
 
 

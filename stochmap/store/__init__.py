@@ -1,6 +1,7 @@
 """The Parquet edge: schemas, exactly-once publishing, and reading back; the same on a local folder and on S3."""
 
-from stochmap.labels import Labels as Labels
+from stochmap.columns import METRIC_COLUMNS as METRIC_COLUMNS
+from stochmap.columns import Labels as Labels
 from stochmap.store._columns import Columns as Columns
 from stochmap.store._columns import to_arrow as to_arrow
 from stochmap.store._commit import commit as commit
@@ -17,7 +18,6 @@ from stochmap.store._ranges import ChunkRange as ChunkRange
 from stochmap.store._ranges import missing_ranges as missing_ranges
 from stochmap.store._reading import StudyStore as StudyStore
 from stochmap.store._reading import open as open
-from stochmap.store._schemas import METRIC_COLUMNS as METRIC_COLUMNS
 from stochmap.store._schemas import SCHEMA_VERSION as SCHEMA_VERSION
 from stochmap.store._schemas import STUDY_TABLES as STUDY_TABLES
 from stochmap.store._schemas import file_metadata as file_metadata

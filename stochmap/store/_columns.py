@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from stochmap.labels import Labels
+from stochmap.columns import Labels
 from stochmap.store._schemas import NAN_IS_NULL
 
 Columns = Mapping[str, np.ndarray | Labels | None]

@@ -4,28 +4,9 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+from stochmap.columns import METRIC_COLUMNS
 
-METRIC_COLUMNS = (
-    "kl_fit_truth",
-    "reference_kl_fit_truth",
-    "kl_truth_fit",
-    "reference_kl_truth_fit",
-    "kl_all",
-    "total_variation",
-    "reference_total_variation",
-    "l2_squared",
-    "reference_l2_squared",
-    "hellinger",
-    "mean_error",
-    "reference_mean_error",
-    "std_error",
-    "reference_std_error",
-    "coverage",
-    "optimality_gap",
-    "regret",
-)
-"""The float64 columns of `fits`, in order; null where a metric does not apply."""
+SCHEMA_VERSION = 1
 
 NAN_IS_NULL = frozenset({"lower", "upper", *METRIC_COLUMNS})
 """Columns whose NaN means "does not apply" and is stored as null; everywhere else NaN is a value."""

@@ -8,6 +8,7 @@ from ._chunks import Cost as Cost
 from ._chunks import chunk_size as chunk_size
 from ._chunks import chunks as chunks
 from ._chunks import estimate as estimate
+from ._chunks import peak_bytes as peak_bytes
 from ._reading import Reader as Reader
 from ._reading import from_options as from_options
 from ._reading import load as load

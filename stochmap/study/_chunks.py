@@ -71,10 +71,17 @@ def estimate(study: Study, condition: Condition) -> Cost:
 def chunk_size(study: Study) -> int:
     """Return the replicates in a chunk: about 10 s of work on one core, at most 128 MB of tables in memory.
 
-    It follows from the study's largest condition alone, in whole batches of LANES, between 1 and 4096 of them.
+    It follows from the study's largest condition alone: whole batches of LANES, at most 4096 and at least one whatever
+    it takes; fewer runs than a batch only where their tables are large, and at least one run.
     """
     size = 4096 * LANES
     for condition in study.conditions.values():
         cost = estimate(study, condition)
-        size = min(size, int(10.0 / cost.seconds), int(128e6 / cost.bytes))
-    return max(LANES, size // LANES * LANES)
+        size = min(size, max(LANES, int(10.0 / cost.seconds)), max(1, int(128e6 / cost.bytes)))
+    return size // LANES * LANES if size >= LANES else size
+
+
+def peak_bytes(study: Study, condition: Condition) -> float:
+    """Estimate the most memory that a worker takes for a chunk of a condition, beside 0.5 GB of libraries."""
+    cost = estimate(study, condition)
+    return cost.batch_bytes + min(chunk_size(study), study.replicates) * cost.bytes

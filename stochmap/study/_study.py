@@ -1,11 +1,12 @@
+import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stochmap.building import StudyError, field_values
+from stochmap.building import StudyError, column_type, field_types, field_values
 from stochmap.learners import LEARNERS, Learner
 from stochmap.truths import Fixed, Inputs, Truth
 
@@ -53,12 +54,11 @@ class Condition:
         """Return what ``runs`` tells of the truth: sizes and fields; for a fixed table also the hash of its content."""
         sizes = {"num_x": self.truth.num_x, "num_y": self.truth.num_y}
         content = {"content": self.truth.content} if isinstance(self.truth, Fixed) else {}
-        return {**sizes, **field_values(self.truth), **content}
+        return {**sizes, **_told(self.truth), **content}
 
     def inputs_values(self) -> dict[str, Any]:
-        """Return what ``runs`` tells of the inputs; a list as JSON."""
-        values = field_values(self.inputs)
-        return {key: json.dumps(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        """Return what ``runs`` tells of the inputs: their fields."""
+        return _told(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Study:
     keep: tuple[str, ...]
     problems: tuple[Problem, ...]
 
-    @property
+    @functools.cached_property
     def conditions(self) -> dict[int, Condition]:
         """All cells of all grids, by id.
 
@@ -96,11 +96,18 @@ class Study:
 
     def truth_fields(self) -> dict[str, type]:
         """Return the columns of ``runs`` that describe truths, over all problems, with their types."""
-        return _columns(condition.truth_values() for condition in self.conditions.values())
+        content = {"content": str} if any(isinstance(truth, Fixed) for truth in self._truths()) else {}
+        return {"num_x": int, "num_y": int, **_columns(self._truths()), **content}
 
     def inputs_fields(self) -> dict[str, type]:
         """Return the columns of ``runs`` that describe inputs, over all problems, with their types."""
-        return _columns(condition.inputs_values() for condition in self.conditions.values())
+        return _columns([inputs for problem in self._by_name() for inputs in problem.inputs])
+
+    def _by_name(self) -> list[Problem]:
+        return sorted(self.problems, key=lambda problem: problem.name)
+
+    def _truths(self) -> list[Truth]:
+        return [truth for problem in self._by_name() for truth in problem.truths]
 
     def identity(self) -> dict[str, Any]:
         """Return what may not change while a store grows: all but replicates and the values of the grid's fields."""
@@ -120,21 +127,39 @@ class Study:
         }
 
     def identity_hash(self) -> str:
-        """Return the hash of the identity: 16 hexadecimal digits."""
-        return _digest(self.identity())
+        """Return the hash of the identity: 16 hexadecimal digits, whatever the order of problems and learners."""
+        identity = self.identity()
+        for problem in identity["problem"]:
+            problem["learners"].sort(key=lambda learner: learner["name"])
+        identity["problem"].sort(key=lambda problem: problem["name"])
+        return _digest(identity)
 
     def plan_hash(self) -> str:
         """Return the hash of everything that was asked: identity, conditions and replicates."""
-        return _digest([self.identity(), sorted(self.conditions), self.replicates])
+        return _digest([self.identity_hash(), sorted(self.conditions), self.replicates])
 
 
-def _columns(records: Iterable[Mapping[str, Any]]) -> dict[str, type]:
+def _told(options: Any) -> dict[str, Any]:
+    """Return the fields of a truth or of inputs as values of columns: numbers and text as they are, others as JSON."""
+    values = field_values(options)
+    plain = (int, float, str, bool, type(None))
+    return {key: value if isinstance(value, plain) else json.dumps(value) for key, value in values.items()}
+
+
+def _columns(sources: Sequence[Any]) -> dict[str, type]:
+    """Return the columns that the fields of truths or inputs make, with the types that the classes declare."""
     columns: dict[str, type] = {}
-    for record in records:
-        for name, value in record.items():
-            kind = int if name in ("num_x", "num_y") else type(value)
-            # A field that is whole in one place and not in another is a number in all.
-            columns[name] = float if {columns.get(name, kind), kind} == {int, float} else kind
+    for cls in dict.fromkeys(type(source) for source in sources):
+        for name, declared in field_types(cls).items():
+            kind = column_type(declared)
+            other = columns.setdefault(name, kind)
+            if {kind, other} == {int, float}:
+                columns[name] = float  # whole in one kind and not in another: a number in both
+            elif kind != other:
+                raise StudyError(
+                    f"field `{name}` of {cls.__qualname__} is {kind.__name__}, that of another kind {other.__name__}: "
+                    "rename one, they share a column of the runs table"
+                )
     return columns
 
 
@@ -146,4 +171,5 @@ def _resolved(name: str, learner: Learner) -> dict[str, Any]:
     kinds = {cls: kind for kind, cls in LEARNERS.items()}
     cls = type(learner)
     kind = kinds.get(cls, f"{cls.__module__}:{cls.__qualname__}")
-    return {"name": name, "kind": kind, **field_values(learner)}
+    fields = {key: value for key, value in field_values(learner).items() if value is not None}
+    return {"name": name, "kind": kind, **fields}

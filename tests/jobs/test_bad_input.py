@@ -22,6 +22,7 @@ TABLES = {
     "columns.csv": ("a,b\n0,0\n", "expected x, y, probability"),
     "text.csv": ("x,y,probability\nzero,0,1\n", "not integers"),
     "huge.csv": ("x,y,probability\n0,0,1\n1000000000,1000000000,1\n", "cells are more than"),
+    "repeated.csv": ("x,x,probability\n0,0,1\n", "two columns have one name"),
     "empty.csv": ("x,y,probability\n", "no rows"),
     "std.csv": ("x,mean,std\n0,1,0\n", "stds positive"),
 }
@@ -57,6 +58,11 @@ STUDIES = {
         "smaller",
     ),
     "same condition twice": (ORIGINAL.replace("[40, 300]", "[40, 40]"), "the same condition", "remove one"),
+    "too large for memory": (
+        ORIGINAL.replace("num_x = 4, num_y = 3", "num_x = 8000, num_y = 8000"),
+        "this machine has",
+        "fewer tables",
+    ),
     "import": (ORIGINAL.replace('"normal_logits"', '"nowhere.at_all:Truth"'), "cannot import", "on the path"),
 }
 
@@ -115,6 +121,9 @@ def test_a_bad_table_of_the_users_is_refused(monkeypatch, capsys, tmp_path, name
         (["--sead", "1"], "--sead"),
         (["nowhere.toml"], "no such file"),
         (["--only-run", "12"], "no run 12"),
+        (["--dry-run", "--only-run", "12"], "do not go together"),
+        (["--in-process", "--workers", "2"], "leave out --workers"),
+        (["--in-process", "--address", "auto"], "leave out --workers and --address"),
     ],
 )
 def test_bad_options_are_refused(monkeypatch, capsys, tmp_path, arguments, expected):
@@ -143,20 +152,25 @@ def test_a_submitted_job_may_not_write_into_the_copy_of_the_checkout(monkeypatch
     assert not Path("out/relative").exists()
 
 
-def test_a_cluster_that_is_not_there_is_said_to_be_so(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize(("address", "code"), [("127.0.0.1:1", 1), ("nonsense", 2), ("http://127.0.0.1:8265", 2)])
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_cluster_that_is_not_there_is_said_to_be_so(monkeypatch, capsys, tmp_path, address, code, variable):
     monkeypatch.setenv("HOME", str(tmp_path))
-    code, _, errors = call(
-        monkeypatch, capsys, recover, "recover", "--out", tmp_path / "out", "--address", "127.0.0.1:1"
-    )
-    assert code == 1
-    assert "127.0.0.1:1" in errors
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if variable:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    options = [] if variable else ["--address", address]
+    found, _, errors = call(monkeypatch, capsys, recover, "recover", "--out", tmp_path / "out", *options)
+    assert found == code
+    assert address in errors
     assert "Traceback" not in errors
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("command", "name"), [(report, "report"), (verify, "verify")])
 def test_a_folder_without_a_store_is_said_to_be_so(monkeypatch, capsys, tmp_path, command, name):
     code, _, errors = call(monkeypatch, capsys, command, name, tmp_path)
-    assert code == 1
+    assert code == 2
     assert str(tmp_path) in errors
     assert "Traceback" not in errors
 

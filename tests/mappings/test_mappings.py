@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from chance import assert_distribution, assert_frequencies, assert_mean
 from scipy import stats
+
 from stochmap.mappings import CategoricalMapping, GaussianMapping
 
 LOGITS = np.random.default_rng(0).normal(size=(16, 8))
@@ -77,7 +78,7 @@ def test_the_origins_single_gaussian():
     value_and_grad = jax.value_and_grad(lambda model: model.sample(key, x))
     value, gradient = value_and_grad(GaussianMapping(jnp.array([1.0]), jnp.array([2.5])))
     assert gradient.mean.tolist() == [1.0]
-    assert gradient.std[0] == pytest.approx((value - 1.0) / 2.5, rel=1e-12)
+    assert float(gradient.std[0]) == pytest.approx((float(value) - 1.0) / 2.5, rel=1e-12)
 
 
 def test_gaussian_samples_follow_their_gaussian():

@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+
 from stochmap.sampling import AliasTable
 
 WHOLE = 1 << 64

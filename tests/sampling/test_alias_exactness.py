@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from exact_shares import WHOLE, as_integers, buckets, exact, received
+
 from stochmap.sampling import MAX_CELLS, build_alias, categorical_sampler, integer_weights
 
 SIZES = (2, 3, 7, 128, 1000)
@@ -92,14 +93,15 @@ def test_a_million_cells():
     assert int(off.sum()) <= cells * total
 
 
-@pytest.mark.parametrize("cells", [1, 3, 128])
+@pytest.mark.parametrize("cells", [1, 2, 3, 128])
 def test_batched_tables_equal_single_ones(cells):
-    rng = np.random.default_rng(3)
-    tables = rng.dirichlet(np.full(cells, 0.3), size=(3, 4))
-    tables[0, 0] = np.arange(cells) == 0
+    """Whatever stands beside them: tables of all sorts, in both orders, with a certain cell first and last."""
+    tables = np.stack([distribution(name, cells) for name, size in CASES if size == cells])
+    tables = np.stack([np.concatenate([tables, tables[::-1]]), np.concatenate([tables[::-1], tables])])
     batch = build_alias(tables)
-    for run in np.ndindex(3, 4):
+    for run in np.ndindex(tables.shape[:2]):
         for part, single in zip(batch, build_alias(tables[run]), strict=True):
+            assert part.shape == tables.shape
             np.testing.assert_array_equal(part[run], single)
 
 

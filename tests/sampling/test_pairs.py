@@ -5,6 +5,7 @@ from chance import assert_distribution, assert_frequencies, assert_mean
 from cipher import find_word
 from exact_shares import WHOLE, buckets
 from scipy import stats
+
 from stochmap.sampling import (
     CategoricalSampler,
     GaussianSampler,

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from stochmap.sampling import Counts, Moments, Statistics, count_pairs, value_moments
 
 RNG = np.random.default_rng(12)

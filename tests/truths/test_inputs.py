@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from stochmap.truths import INPUTS, Given, Inputs, Uniform, Zipf
 
 EXAMPLES = {"uniform": Uniform(), "zipf": Zipf(1.5), "given": Given((0.1, 0.2, 0.3, 0.4))}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from chance import assert_distribution, assert_frequencies, assert_mean
 from scipy import stats
+
 from stochmap.streams import run_keys
 from stochmap.truths import Dirichlet, NoisyPermutation, NormalInverseGamma, NormalLogits, Sparse
 

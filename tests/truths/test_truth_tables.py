@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from stochmap.building import construct, field_values
 from stochmap.streams import run_keys
 from stochmap.truths import TRUTHS, CategoricalTable, Dirichlet, Fixed, Gaussian, GaussianTable, Truth, TruthTable

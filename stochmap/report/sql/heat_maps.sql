@@ -6,7 +6,7 @@
 -- role, run_id, error    'typical' or 'worst', the run, and its KL(fit || truth) in nats
 -- num_x, num_y           the size of the whole table
 -- x, y                   the cell
--- truth, learned         p(y | x); learned is null where the learner has no estimate, as for an x never visited
+-- truth, learned         p(y | x); a learner without a prior leaves an x never visited uniform
 WITH conditions AS (
     SELECT
         run_id >> 32 AS condition_id,

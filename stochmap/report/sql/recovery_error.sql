@@ -3,7 +3,7 @@
 --
 -- problem, num_samples, condition_id, learner   (overview.sql says what a condition_id stands for)
 -- metric                 kl_fit_truth, kl_truth_fit, kl_all (nats); total_variation; l2_squared; hellinger;
---                        mean_error, std_error (squared errors of a Gaussian's mean and std); optimality_gap (nats)
+--                        mean_error, std_error (squared errors of a Gaussian's mean and std); optimality_gap (a ratio)
 -- runs                   runs that have a value (NaN is none)
 -- infinite               runs whose value is infinite
 -- error, error_low, error_high        mean over the runs with its 95 % interval; null if any is infinite
