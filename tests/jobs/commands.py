@@ -55,9 +55,11 @@ def run(
     )
 
 
-def rows(out: Path, table: str) -> pa.Table:
-    """A table's rows in a fixed order, whatever files they came in."""
+def rows(out: Path, table: str, replicates: int | None = None) -> pa.Table:
+    """A table's rows in a fixed order, whatever files they came in; of the first replicates only, where given."""
     found = ds.dataset(out / table, format="parquet").to_table()
+    if replicates is not None:
+        found = found.filter(pc.less(pc.bit_wise_and(found["run_id"], 0xFFFFFFFF), replicates))
     keys = [name for name in ("run_id", "learner", "parameter", "x", "y", "step") if name in found.schema.names]
     # Samples are ordered within a run, and each run lies in one file: a stable sort by run keeps their order.
     keys = ["run_id"] if table == "samples" else keys
@@ -67,12 +69,12 @@ def rows(out: Path, table: str) -> pa.Table:
     return found.take(order).combine_chunks()
 
 
-def content_hash(out: Path, tables: tuple[str, ...]) -> dict[str, str]:
+def content_hash(out: Path, tables: tuple[str, ...], replicates: int | None = None) -> dict[str, str]:
     """One hash of the decoded content of each table."""
     hashes = {}
     for table in tables:
         sink = pa.BufferOutputStream()
-        content = rows(out, table).replace_schema_metadata(None)
+        content = rows(out, table, replicates).replace_schema_metadata(None)
         with pa.ipc.new_stream(sink, content.schema) as writer:
             writer.write_table(content)
         hashes[table] = hashlib.sha256(sink.getvalue()).hexdigest()
