@@ -125,7 +125,7 @@ def main() -> None:
     """Measure everything, and print the figures beside their targets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["plain", "process", "ray1", "ray2"])
-    parser.add_argument("--chunks", type=int, default=4, help="chunks a worker and repetition")
+    parser.add_argument("--chunks", type=int, default=8, help="chunks a worker and repetition")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions, interleaved")
     options = parser.parse_args()
     if options.only:
