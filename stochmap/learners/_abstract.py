@@ -1,3 +1,4 @@
+import abc
 import enum
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -33,9 +34,10 @@ class History(NamedTuple):
 class AbstractConfidence(eqx.Module):
     """Confidence intervals that do not come from a posterior; leading axes are independent runs."""
 
+    @abc.abstractmethod
     def interval(self, level: float) -> dict[str, Interval]:
         """Return each parameter's confidence interval (host)."""
-        raise NotImplementedError
+        ...
 
 
 class Fit(eqx.Module):

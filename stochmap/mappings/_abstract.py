@@ -1,3 +1,4 @@
+import abc
 from typing import Any
 
 import equinox as eqx
@@ -8,18 +9,22 @@ class AbstractMapping(eqx.Module):
     """A stochastic mapping: a distribution of y for each x in 0 … num_x − 1."""
 
     @property
+    @abc.abstractmethod
     def num_x(self) -> int:
         """The number of inputs."""
-        raise NotImplementedError
+        ...
 
+    @abc.abstractmethod
     def sample(self, key: PRNGKeyArray, x: Int[Array, "*shape"]) -> Array:
         """Draw one y for each x."""
-        raise NotImplementedError
+        ...
 
+    @abc.abstractmethod
     def log_prob(self, x: Int[Array, "*shape"], y: Array) -> Float[Array, "*shape"]:
         """Return ln p(y | x), in nats."""
-        raise NotImplementedError
+        ...
 
+    @abc.abstractmethod
     def parameters(self) -> dict[str, Any]:
         """Return the numbers that identify the mapping, by the names they have in the store."""
-        raise NotImplementedError
+        ...

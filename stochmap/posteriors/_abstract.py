@@ -1,3 +1,4 @@
+import abc
 from typing import Any, NamedTuple, Self
 
 import equinox as eqx
@@ -17,25 +18,30 @@ class Interval(NamedTuple):
 class AbstractPosterior(eqx.Module):
     """A distribution over mappings, conjugate to their observations; leading axes are independent runs."""
 
+    @abc.abstractmethod
     def update(self, x: Any, y: Any) -> Self:
         """Return the posterior after one more observation (x, y)."""
-        raise NotImplementedError
+        ...
 
+    @abc.abstractmethod
     def update_all(self, statistics: Any) -> Self:
         """Return the posterior after all the observations behind the statistics."""
-        raise NotImplementedError
+        ...
 
+    @abc.abstractmethod
     def interval(self, level: float) -> dict[str, Interval]:
         """Return each parameter's central interval of posterior probability ``level`` (host)."""
-        raise NotImplementedError
+        ...
 
+    @abc.abstractmethod
     def sample(self, key: PRNGKeyArray) -> AbstractMapping:
         """Draw one mapping."""
-        raise NotImplementedError
+        ...
 
+    @abc.abstractmethod
     def to_mapping(self) -> AbstractMapping:
         """Return the mapping q that minimises the expected KL(truth‖q)."""
-        raise NotImplementedError
+        ...
 
 
 def tails(level: float) -> tuple[float, float]:

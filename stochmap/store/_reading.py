@@ -176,7 +176,6 @@ def _run_number(run_id: int | str) -> int:
 
 
 def _mapping(rows: pa.Table, run: pa.Table) -> "CategoricalMapping | GaussianMapping":
-    import jax.numpy as jnp
 
     from stochmap.mappings import CategoricalMapping, GaussianMapping
 
@@ -193,13 +192,13 @@ def _mapping(rows: pa.Table, run: pa.Table) -> "CategoricalMapping | GaussianMap
             probability > 0, np.log(probability, where=probability > 0, out=np.zeros_like(probability)), -np.inf
         )
         logits[np.setdiff1d(np.arange(num_x), x[cells])] = np.nan
-        return CategoricalMapping(jnp.asarray(logits))
+        return CategoricalMapping(logits)
     moments = {}
     for parameter in ("mean", "std"):
         chosen = parameters == parameter
         moments[parameter] = np.full(num_x, np.nan)
         moments[parameter][x[chosen]] = value[chosen]
-    return GaussianMapping(jnp.asarray(moments["mean"]), jnp.asarray(moments["std"]))
+    return GaussianMapping(moments["mean"], moments["std"])
 
 
 def _size(run: pa.Table, column: str, indices: np.ndarray) -> int:
