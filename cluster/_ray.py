@@ -70,7 +70,7 @@ class RayExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Cancel the tasks in flight; stop the Ray that was started here, or leave the cluster that was joined."""
+        """Stop the Ray that was started here, or leave the cluster that was joined; the tasks in flight end with it."""
         session, self._session = self._session, None
         if session is None:
             return

@@ -37,9 +37,9 @@ Columns = dict[str, Any]
 def run_chunk(study: Study, chunk: Chunk) -> dict[str, list[Columns]]:
     """Run all runs of a chunk and return the tables that the study keeps, each as blocks of columns.
 
-    The result depends on the study and on the chunk's runs alone: integers (truths excepted, which are drawn in
-    float64 on the host) on any platform, floats on one. Runs are worked on in batches of fixed size, so that a run's
-    numbers do not depend on its neighbours.
+    The result depends on the study and on the chunk's runs alone, bit by bit on one platform. Across platforms truths
+    may differ in the last bit, being drawn in float64; pairs and counts are the same wherever the truth is. Runs are
+    worked on in batches of fixed size, so that a run's numbers do not depend on its neighbours.
     """
     if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         raise RuntimeError('statistics are int64 and float64: call jax.config.update("jax_enable_x64", True) first')
