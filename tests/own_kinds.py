@@ -9,7 +9,7 @@ import numpy as np
 
 from stochmap.learners import Fit, Status
 from stochmap.mappings import CategoricalMapping
-from stochmap.truths import CategoricalTable
+from stochmap.truths import CategoricalTable, NormalLogits
 
 
 @dataclass(frozen=True)
@@ -80,3 +80,11 @@ class Plain:
 @dataclass(frozen=True)
 class NoLearner:
     size: int = 1
+
+
+@dataclass(frozen=True)
+class Tilted(NormalLogits):
+    """A truth with fields that no column holds as they are: a list, and a number that may be absent."""
+
+    weights: tuple[float, ...] = (1.0, 2.0)
+    tilt: float | None = None

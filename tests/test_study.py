@@ -258,6 +258,18 @@ def test_columns_of_runs_have_one_type():
     assert mixed.inputs_fields() == {"exponent": float}
 
 
+def test_fields_of_ones_own_that_no_column_holds_are_told_as_json_and_absent_ones_as_null():
+    truth = {"kind": "own_kinds:Tilted", "num_x": 2, "num_y": 3}
+    plain, tilted = (study(changed(truth=options)) for options in (truth, {**truth, "tilt": 0.5}))
+    assert plain.truth_fields() == tilted.truth_fields()
+    assert plain.truth_fields()["weights"] is str
+    assert plain.truth_fields()["tilt"] is float
+    (values, *_), (others, *_) = (
+        [cell.truth_values() for cell in each.conditions.values()] for each in (plain, tilted)
+    )
+    assert (values["weights"], values["tilt"], others["tilt"]) == ("[1.0, 2.0]", None, 0.5)
+
+
 def test_a_fixed_truth_is_its_content(tmp_path):
     for name, text in [
         ("a.csv", "x,y,probability\n0,0,0.25\n0,1,0.75\n"),
