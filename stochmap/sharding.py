@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-LANES = 64
+LANES = 128
 """Runs that one device works on at a time. XLA's floating-point results depend on a batch's shape, so it never
 varies: a short batch is padded, a long one is a sequence of such batches."""
 

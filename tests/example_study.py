@@ -34,7 +34,7 @@ OPTIONS = {
     ],
 }
 
-COUNT = 150
+COUNT = 300
 """Runs of each problem that are compared: whole batches and tails on 1, 2 and 8 devices."""
 
 

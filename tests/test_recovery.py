@@ -112,7 +112,7 @@ def test_counts_are_those_of_the_samples(tables):
     samples, counts = tables["mapping"]["samples"], tables["mapping"]["counts"]
     runs = tables["mapping"]["runs"]
     assert np.isnan(samples["value"]).all()
-    for index in (0, 63, 64, 127, 128, COUNT - 1):
+    for index in (0, 127, 128, 255, 256, COUNT - 1):
         mine = samples["run_id"] == runs["run_id"][index]
         assert mine.sum() == 300
         expected = count_pairs(samples["x"][mine], samples["y"][mine], 5, 4).n
@@ -139,7 +139,7 @@ def test_moments_are_those_of_the_samples(tables):
     samples, moments, runs = (tables["gaussian"][name] for name in ("samples", "moments", "runs"))
     truths = tables["gaussian"]["truths"]
     assert np.isnan(samples["y"]).all()
-    for index in (0, 63, 64, COUNT - 1):
+    for index in (0, 127, 128, COUNT - 1):
         run_id = runs["run_id"][index]
         mine, told = samples["run_id"] == run_id, moments["run_id"] == run_id
         expected = value_moments(samples["x"][mine], samples["value"][mine], 3)
@@ -224,7 +224,7 @@ def test_the_history_belongs_to_the_learner_that_has_one(tables):
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("cuts", [(0, 100, COUNT), (0, 1, 64, COUNT), (0, 127, 129, COUNT)])
+@pytest.mark.parametrize("cuts", [(0, 200, COUNT), (0, 1, 128, COUNT), (0, 255, 257, COUNT)])
 def test_borders_of_chunks_do_not_matter(study, tables, problem, cuts):
     """Every table to the last bit, fits too: a run does not know its place in a batch, or its neighbours."""
     parts = [run(study, problem, first, stop - first) for first, stop in zip(cuts, cuts[1:], strict=False)]
@@ -268,7 +268,7 @@ def test_another_seed_gives_other_runs(study, tables):
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_data_are_the_same_on_any_number_of_devices(tables, on_other_devices, problem, devices):
     """Against the two devices of this process."""
-    assert batch_size() == 128
+    assert batch_size() == 256
     for name in ("runs", "truths", "counts", "moments", "samples"):
         if name in tables[problem]:
             for column, values in sorted_rows(tables[problem][name]).items():

@@ -10,7 +10,7 @@ from stochmap.mappings import AbstractMapping, CategoricalMapping, GaussianMappi
 from stochmap.sampling import Counts, Moments, Statistics
 
 from ._abstract import Fit, Status
-from .training import OPTIMIZERS, train
+from .training import OPTIMIZERS, optimizer_of, train
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class GradientDescent:
     Args:
         optimizer: a name in ``training.OPTIMIZERS``.
         learning_rate: its step size.
+        momentum: how much of the running mean of gradients each step keeps, where the optimizer has one (Adam's b1, the
+            momentum of sgd); None leaves the optimizer's own, 0.9 for Adam, none for sgd.
         max_steps: where to give up, with status ``max_steps``; rounded up to a multiple of ``training.ROUND``.
         tolerance: see above.
         boundary_tolerance: see above.
@@ -37,6 +39,7 @@ class GradientDescent:
 
     optimizer: str = "adam"
     learning_rate: float = 0.1
+    momentum: float | None = None
     max_steps: int = 10_000
     tolerance: float = 1e-4
     boundary_tolerance: float = 1e-2
@@ -46,6 +49,8 @@ class GradientDescent:
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"unknown optimizer {self.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}: 0.9 is usual")
         for name in ("learning_rate", "max_steps", "tolerance", "boundary_tolerance"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}: give another number")
@@ -60,7 +65,7 @@ class GradientDescent:
         def verdict(params: Any) -> tuple[Array, Array]:
             return problem.divergence(params) <= limit, status
 
-        optimizer = OPTIMIZERS[self.optimizer](self.learning_rate)
+        optimizer = optimizer_of(self.optimizer, self.learning_rate, self.momentum)
         end = train(problem.loss, problem.start(), optimizer, verdict, self.max_steps)
         return Fit(problem.mapping(end.params), end.status, end.steps, history=end.history)
 

@@ -177,3 +177,22 @@ def test_every_optimizer_descends(name):
     learner = GradientDescent(optimizer=name, learning_rate=RATES.get(name, 0.1), max_steps=2000, tolerance=1e-2)
     fit = run(learner, Counts(COUNTS))
     assert set(fit.status[:4].tolist()) == {Status.CONVERGED}, fit.status
+
+
+def test_momentum_is_passed_to_every_optimizer():
+    """Plain descent and descent with momentum differ after two steps, by what the second one keeps of the first."""
+    gradient = {"w": jnp.asarray([1.0, -2.0])}
+    for name in training.OPTIMIZERS:
+        moves = []
+        for momentum in (0.0, 0.5):
+            optimizer = training.optimizer_of(name, 0.1, momentum)
+            state = optimizer.init(gradient)
+            _, state = optimizer.update(gradient, state, gradient)
+            moves.append(optimizer.update({"w": jnp.asarray([-3e-3, 1e-3])}, state, gradient)[0]["w"])
+        assert np.abs(moves[0] - moves[1]).max() > 1e-3, name
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.0])
+def test_a_momentum_out_of_range_is_refused(momentum):
+    with pytest.raises(ValueError, match=r"momentum must lie in \[0, 1\)"):
+        GradientDescent(momentum=momentum)

@@ -227,4 +227,4 @@ def test_counts_do_not_stop_at_2_to_the_24():
 def test_a_batch_is_split_over_the_devices():
     """Otherwise nothing here would have tested sharding."""
     assert jax.local_device_count() == 2
-    assert batch_size() == 128
+    assert batch_size() == 256
