@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt32
 from scipy import special
 
-from stochmap.streams import Role, words_at, words_on_host
-
+from stochmap.streams import Role, words_at
 
 _BLOCK = 1 << 16
 """Gamma variates at a time: their intermediate values stay in the cache, and memory in bounds."""
