@@ -6,7 +6,10 @@ import numpy as np
 from jaxtyping import Float, UInt32
 from scipy import special
 
-from stochmap.streams import Role, words_at, words_on_host
+from stochmap.streams import Role, words_at
+
+_BLOCK = 1 << 16
+"""Gamma variates at a time: their intermediate values stay in the cache, and memory in bounds."""
 
 
 def _join(words: UInt32[np.ndarray, "*shape 2"]) -> np.ndarray:
@@ -40,18 +43,25 @@ def log_gamma(keys: Any, role: Role, shape: float, count: int) -> Float[np.ndarr
     of variate i reads the words 2(t·count + i) and the next one; t = 0 is the boost.
     """
     keys = np.asarray(keys, dtype=np.uint32)
+    flat_keys = keys.reshape(-1, 2)
+    result = np.empty(len(flat_keys) * count)
+    for start in range(0, result.size, _BLOCK):
+        run, position = np.divmod(np.arange(start, min(start + _BLOCK, result.size), dtype=np.uint64), np.uint64(count))
+        result[start : start + _BLOCK] = _log_gamma_at(flat_keys[run], role, shape, np.uint64(count), position)
+    return result.reshape(*keys.shape[:-1], count)
+
+
+def _log_gamma_at(keys: np.ndarray, role: Role, shape: float, count: np.uint64, position: np.ndarray) -> np.ndarray:
     boosted = shape < 1.0
     d = shape + (1.0 if boosted else 0.0) - 1.0 / 3.0
     c = 1.0 / np.sqrt(9.0 * d)
-    flat_keys = np.repeat(keys.reshape(-1, 2), count, axis=0)
-    position = np.tile(np.arange(count, dtype=np.uint64), len(flat_keys) // count if count else 0)
     result = np.empty(len(position))
     pending = np.arange(len(position))
     attempt = 1
     while pending.size:
-        index = np.uint64(2) * (np.uint64(attempt * count) + position[pending])
-        z = normal(words_at(flat_keys[pending], role, index))
-        u = uniform(words_at(flat_keys[pending], role, index + np.uint64(1)))
+        index = np.uint64(2) * (np.uint64(attempt) * count + position[pending])
+        z = normal(words_at(keys[pending], role, index))
+        u = uniform(words_at(keys[pending], role, index + np.uint64(1)))
         root = np.maximum(1.0 + c * z, 0.0)
         with np.errstate(divide="ignore"):
             log_v = 3.0 * np.log(root)
@@ -59,9 +69,8 @@ def log_gamma(keys: Any, role: Role, shape: float, count: int) -> Float[np.ndarr
         result[pending[accepted]] = np.log(d) + log_v[accepted]
         pending = pending[~accepted]
         attempt += 1
-    result = result.reshape(*keys.shape[:-1], count)
     if boosted:
-        result += np.log(uniform(words_on_host(keys, role, 0, 2 * count)[..., ::2, :])) / shape
+        result += np.log(uniform(words_at(keys, role, np.uint64(2) * position))) / shape
     return result
 
 

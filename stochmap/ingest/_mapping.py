@@ -4,17 +4,20 @@ from typing import Any
 import numpy as np
 
 from stochmap.sampling import MAX_CELLS
-from stochmap.truths import CategoricalTable, GaussianTable, TruthTable
+from stochmap.truths import GaussianTable, SparseTable
+
+MAX_LABELS = 1 << 31
+"""Labels of outcomes are 32-bit integers."""
 
 TOLERANCE = 1e-6
 """How far a row's sum may be from 1."""
 
 
-def read_mapping(path: str) -> TruthTable:
+def read_mapping(path: str) -> SparseTable | GaussianTable:
     """Read a mapping from a Parquet or CSV file with the columns x, y, probability, or x, mean, std.
 
-    Inputs are uniform. x and y are integers from 0; a cell that is not listed has probability 0. Every x up to the
-    largest must occur. Rows are divided by their sums, which must be 1 within 1e-6.
+    Inputs are uniform. x and y are integers from 0; a cell that is not listed has probability 0, and takes no memory.
+    Every x up to the largest must occur. Rows are divided by their sums, which must be 1 within 1e-6.
 
     Raises:
         ValueError: one line that says what is wrong, where, and what to do.
@@ -74,32 +77,35 @@ def _no_gaps(path: str, present: np.ndarray) -> None:
         )
 
 
-def _categorical(path: str, columns: dict[str, np.ndarray]) -> CategoricalTable:
+def _categorical(path: str, columns: dict[str, np.ndarray]) -> SparseTable:
     x, y = _index(path, "x", columns["x"]), _index(path, "y", columns["y"])
     num_x, num_y = int(x.max()) + 1, int(y.max()) + 1
-    if num_x * num_y > MAX_CELLS:
-        raise ValueError(f"{path}: {num_x} × {num_y} cells are more than {MAX_CELLS}: number the labels without gaps")
+    if num_x > MAX_CELLS or num_y > MAX_LABELS:
+        raise ValueError(
+            f"{path}: {num_x} × {num_y} cells are more than {MAX_CELLS} × {MAX_LABELS}: number the labels without gaps"
+        )
     value = _real(path, "probability", columns["probability"])
     bad = np.flatnonzero(~(value >= 0))
     if bad.size:
         raise ValueError(
             f"{path}: probability {value[bad[0]]} in row {bad[0]}: probabilities must be non-negative numbers"
         )
-    cell = x * num_y + y
-    repeated = np.flatnonzero(np.bincount(cell, minlength=1) > 1)
+    order = np.lexsort((y, x))
+    x, y, value = x[order], y[order], value[order]
+    repeated = np.flatnonzero((x[1:] == x[:-1]) & (y[1:] == y[:-1]))
     if repeated.size:
-        raise ValueError(
-            f"{path}: x = {repeated[0] // num_y}, y = {repeated[0] % num_y} is listed twice: keep one row a cell"
-        )
-    table = np.zeros(num_x * num_y)
-    table[cell] = value
-    table = table.reshape(num_x, num_y)
-    _no_gaps(path, np.bincount(x, minlength=num_x) > 0)
-    sums = table.sum(axis=1)
+        raise ValueError(f"{path}: x = {x[repeated[0]]}, y = {y[repeated[0]]} is listed twice: keep one row a cell")
+    listed = np.bincount(x, minlength=num_x)
+    _no_gaps(path, listed > 0)
+    sums = np.add.reduceat(value, np.cumsum(listed) - listed)
     worst = int(np.abs(sums - 1.0).argmax())
     if not abs(sums[worst] - 1.0) <= TOLERANCE:
         raise ValueError(f"{path}: the probabilities of x = {worst} sum to {sums[worst]:.9g}: make every row sum to 1")
-    return CategoricalTable(table / sums[:, None], np.full(num_x, 1.0 / num_x))
+    possible = value > 0
+    starts = np.concatenate([[0], np.cumsum(np.bincount(x[possible], minlength=num_x))])
+    return SparseTable(
+        (value / sums[x])[possible], y[possible].astype(np.int32), starts, num_y, np.full(num_x, 1.0 / num_x)
+    )
 
 
 def _gaussian(path: str, columns: dict[str, np.ndarray]) -> GaussianTable:

@@ -8,11 +8,11 @@ from typing import Any
 from stochmap.building import StudyError, build, convert, field_types, find_class, is_scalar
 from stochmap.learners import LEARNERS, Learner
 from stochmap.sampling import MAX_CELLS
-from stochmap.truths import INPUTS, TRUTHS, Fixed, Inputs, Truth, TruthTable
+from stochmap.truths import INPUTS, TRUTHS, Fixed, Inputs, SparseTable, Truth, TruthTable
 
 from ._study import KEEP, MAX_REPLICATES, Problem, Study
 
-Reader = Callable[[str], TruthTable]
+Reader = Callable[[str], TruthTable | SparseTable]
 """From a path to the table in the file, for truths of kind ``fixed``: ``ingest.read_mapping``."""
 
 

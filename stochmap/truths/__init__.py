@@ -14,6 +14,8 @@ from ._normal_logits import NormalLogits as NormalLogits
 from ._sparse import Sparse as Sparse
 from ._table import CategoricalTable as CategoricalTable
 from ._table import GaussianTable as GaussianTable
+from ._table import SparseTable as SparseTable
+from ._table import SparseTruth as SparseTruth
 from ._table import Truth as Truth
 from ._table import TruthTable as TruthTable
 

@@ -3,20 +3,30 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from stochmap.streams import Keys, Role, words_on_host
-from stochmap.variates import log_gamma
+from stochmap.streams import Key, Keys, Role
+from stochmap.variates import dirichlet
 
-from ._table import CategoricalTable, require, require_positive, require_size, uniform_inputs
+from ._subsets import random_subsets
+from ._table import (
+    CategoricalTable,
+    SparseTable,
+    require,
+    require_label_range,
+    require_positive,
+    require_size,
+    uniform_inputs,
+)
 
 
 @dataclass(frozen=True)
 class Sparse:
     """Each x has a uniformly random subset of ``outcomes`` of the num_y outcomes; the others are exactly 0.
 
-    Inside the subset the probabilities are Dirichlet(concentration, …, concentration).
+    Inside the subset the probabilities are Dirichlet(concentration, …, concentration). ``draw_sparse`` takes time and
+    memory for the entries that are not 0 only: 10⁶ × 10⁶ with 10 outcomes each are 10⁷.
 
     Raises:
-        ValueError: a size below 1, more outcomes than num_y, or a concentration that is not positive.
+        ValueError: a size below 1 or above 2³¹, more outcomes than num_y, or a concentration that is not positive.
     """
 
     num_x: int
@@ -28,6 +38,8 @@ class Sparse:
     def __post_init__(self) -> None:
         require_size("num_x", self.num_x)
         require_size("num_y", self.num_y)
+        require_label_range("num_x", self.num_x)
+        require_label_range("num_y", self.num_y)
         require_positive("concentration", self.concentration)
         require(
             1 <= self.outcomes <= self.num_y,
@@ -36,17 +48,18 @@ class Sparse:
 
     def draw(self, key: Keys) -> CategoricalTable:
         """Draw the tables [*runs, x, y] of keys [*runs, 2]."""
-        cells = self.num_x * self.num_y
-        # The places come from words beyond those of the gamma variates, whose number of attempts is bounded by 2³²
-        # in effect.
-        words = words_on_host(key, Role.TRUTH, 1 << 40, cells)
-        place = ((words[..., 0].astype(np.uint64) << np.uint64(32)) | words[..., 1]).reshape(
-            *words.shape[:-2], self.num_x, self.num_y
-        )
-        order = np.argsort(place, axis=-1, kind="stable")
-        rank = np.empty_like(order)
-        np.put_along_axis(rank, order, np.broadcast_to(np.arange(self.num_y), order.shape), axis=-1)
-        logs = log_gamma(key, Role.TRUTH, self.concentration, cells).reshape(rank.shape)
-        logs = np.where(rank < self.outcomes, logs, -np.inf)
-        weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
-        return CategoricalTable(weights / weights.sum(axis=-1, keepdims=True), uniform_inputs(self.num_x))
+        outcomes, probabilities = self._rows(key)
+        table = np.zeros((*outcomes.shape[:-1], self.num_y))
+        np.put_along_axis(table, outcomes.astype(np.int64), probabilities, axis=-1)
+        return CategoricalTable(table, uniform_inputs(self.num_x))
+
+    def draw_sparse(self, key: Key) -> SparseTable:
+        """Draw the table of one key by its entries: num_x · outcomes of them."""
+        outcomes, probabilities = self._rows(key)
+        starts = np.arange(self.num_x + 1, dtype=np.int64) * self.outcomes
+        return SparseTable(probabilities.ravel(), outcomes.ravel(), starts, self.num_y, uniform_inputs(self.num_x))
+
+    def _rows(self, key: Keys) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outcomes of every row and their probabilities, [*runs, x, outcomes]."""
+        outcomes = random_subsets(key, self.num_x, self.num_y, self.outcomes)
+        return outcomes, dirichlet(key, Role.TRUTH, self.concentration, self.num_x, self.outcomes)

@@ -1,13 +1,25 @@
 """Conformance: what every kind of truth keeps to. A new row of TRUTHS needs an example here, and nothing else."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from stochmap.building import construct, field_values
 from stochmap.streams import run_keys
-from stochmap.truths import TRUTHS, CategoricalTable, Dirichlet, Fixed, Gaussian, GaussianTable, Truth, TruthTable
+from stochmap.truths import (
+    TRUTHS,
+    CategoricalTable,
+    Dirichlet,
+    Fixed,
+    Gaussian,
+    GaussianTable,
+    Sparse,
+    SparseTruth,
+    Truth,
+    TruthTable,
+)
 
 FIXED = CategoricalTable(np.array([[0.2, 0.8, 0.0], [0.5, 0.25, 0.25]]), np.full(2, 0.5))
 
@@ -15,7 +27,11 @@ EXAMPLES = {
     "normal_logits": [{"num_x": 3, "num_y": 5}, {"num_x": 2, "num_y": 1, "scale": 0.0}],
     "dirichlet": [{"num_x": 3, "num_y": 5}, {"num_x": 1, "num_y": 200, "concentration": 1e-3}],
     "noisy_permutation": [{"num_x": 7}, {"num_x": 3, "noise": 0.0}, {"num_x": 1, "noise": 1.0}],
-    "sparse": [{"num_x": 3, "num_y": 5, "outcomes": 2}, {"num_x": 2, "num_y": 3, "outcomes": 3, "concentration": 0.1}],
+    "sparse": [
+        {"num_x": 3, "num_y": 5, "outcomes": 2},
+        {"num_x": 2, "num_y": 3, "outcomes": 3, "concentration": 0.1},
+        {"num_x": 2, "num_y": 7, "outcomes": 5},
+    ],
     "gaussian": [{}, {"mean": 1.0, "std": 2.5, "num_x": 4}],
     "normal_inverse_gamma": [{}, {"mean": -3.0, "kappa": 0.1, "alpha": 0.5, "beta": 4.0, "num_x": 6}],
     "fixed": [
@@ -107,6 +123,7 @@ def test_sizes_below_1_are_refused(kind, num_x):
         ("sparse", {"num_y": 0}, "num_y must be at least 1, got 0: give"),
         ("sparse", {"outcomes": 6}, "outcomes must lie in 1 … num_y = 5, got 6: give"),
         ("sparse", {"outcomes": 0}, "outcomes must lie in 1 … num_y = 5, got 0: give"),
+        ("sparse", {"num_y": 1 << 40}, "num_y must be at most 2.31, got 1099511627776: labels are 32-bit"),
         ("sparse", {"concentration": -1.0}, "concentration must be positive and finite, got -1.0: choose"),
         ("gaussian", {"std": 0.0}, "std must be positive and finite, got 0.0: choose"),
         ("gaussian", {"mean": np.inf}, "mean must be finite, got inf: give"),
@@ -125,6 +142,47 @@ def test_only_the_dirichlet_tells_its_prior():
     assert Dirichlet(2, 3, 0.5).draw(KEYS).concentration == 0.5
     told = [kind for kind in TRUTHS if getattr(example(kind, 0).draw(KEYS), "concentration", None) is not None]
     assert told == ["dirichlet"]
+
+
+SPARSE = [case for case in CASES if isinstance(example(*case), SparseTruth) and example(*case).family == "categorical"]
+
+
+@pytest.mark.parametrize(("kind", "index"), SPARSE)
+def test_a_sparse_table_is_the_dense_one_by_its_entries(kind, index):
+    truth = example(kind, index)
+    sparse, dense = truth.draw_sparse(KEYS[1, 2]), truth.draw(KEYS[1, 2])
+    assert (sparse.num_x, sparse.num_y, sparse.row_starts[0]) == (truth.num_x, truth.num_y, 0)
+    assert (sparse.outcomes.dtype, sparse.row_starts.dtype) == (np.int32, np.int64)
+    assert (sparse.probabilities > 0).all()
+    assert len(sparse.probabilities) == len(sparse.outcomes) == sparse.row_starts[-1]
+    np.testing.assert_array_equal(sparse.to_dense().probabilities, dense.probabilities)
+    np.testing.assert_array_equal(sparse.inputs, dense.inputs)
+    for part, again in zip(sparse, dense.to_sparse(), strict=True):  # entries in order, none twice, none 0
+        np.testing.assert_array_equal(part, again)
+
+
+def test_a_table_of_many_runs_has_no_sparse_form():
+    with pytest.raises(ValueError, match=r"holds one run, got the shape \(4, 3, 2, 3\): index the runs first"):
+        Fixed("a.csv", FIXED).draw(KEYS).to_sparse()
+
+
+def test_gaussians_have_no_sparse_form():
+    with pytest.raises(ValueError, match="b holds Gaussians, which are never sparse: draw it"):
+        example("fixed", 1).draw_sparse(KEYS[0, 0])
+
+
+def test_a_large_sparse_table_takes_the_memory_of_its_entries():
+    """2·10¹¹ cells, of which 4·10⁵ are held."""
+    tracemalloc.start()
+    table = Sparse(200_000, 10**6, 2).draw_sparse(run_keys(4, 0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+    pairs = table.outcomes.reshape(-1, 2)
+    assert (pairs[:, 0] < pairs[:, 1]).all()
+    assert pairs.min() >= 0
+    assert pairs.max() < 10**6
+    np.testing.assert_allclose(table.probabilities.reshape(-1, 2).sum(axis=1), 1.0, rtol=1e-14)
 
 
 def test_a_fixed_truth_is_its_table():
