@@ -14,9 +14,13 @@ varies: a short batch is padded, a long one is a sequence of such batches."""
 LANE_AXIS = "lanes"
 """The name of the axis over which a device's runs are vmapped."""
 
-WIDE_VECTORS = {"xla_cpu_prefer_vector_width": 512}
-"""Compiler options for integer kernels: XLA's default of 256 bits halves the speed of the sampler where there are 512.
-Left off floating-point programs, whose results would depend on it."""
+
+def compiler_options() -> dict[str, int] | None:
+    """Return the options for integer kernels: XLA's default of 256-bit vectors halves their speed where there are 512.
+
+    Left off floating-point programs, whose results would depend on it.
+    """
+    return {"xla_cpu_prefer_vector_width": 512} if jax.default_backend() == "cpu" else None
 
 
 def batch_size() -> int:

@@ -3,13 +3,15 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt32
+from jaxtyping import Float, UInt32, UInt64
 from scipy import special
 
 from stochmap.streams import Role, words_at
 
 _BLOCK = 1 << 16
 """Gamma variates at a time: their intermediate values stay in the cache, and memory in bounds."""
+
+_PIECE = 1 << 13
 
 
 def _join(words: UInt32[np.ndarray, "*shape 2"]) -> np.ndarray:
@@ -28,11 +30,24 @@ def normal(words: UInt32[np.ndarray, "*shape 2"]) -> Float[np.ndarray, "*shape"]
 
     Both tails have the full resolution of the lower one: |z| reaches Φ⁻¹(2⁻⁵⁵) = 8.4 standard deviations.
     """
-    bits = _join(words)
-    magnitude = (bits >> np.uint64(10)) & np.uint64((1 << 53) - 1)
-    below = special.ndtri((magnitude.astype(np.float64) + 0.5) * 2.0**-54)
-    # Exclusive or turns the sign of half the values, in no order, without a branch for each.
-    return (below.view(np.uint64) ^ (bits & np.uint64(1 << 63))).view(np.float64)
+    return normal_of_bits(_join(words))
+
+
+def normal_of_bits(bits: UInt64[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return the variates of :func:`normal` from words as 64-bit integers."""
+    values = np.empty(bits.shape)
+    flat, result = np.ascontiguousarray(bits).reshape(-1), values.reshape(-1)
+    # A piece at a time: the intermediate arrays stay in the cache, which saves half of the time.
+    for start in range(0, len(flat), _PIECE):
+        piece, part = flat[start : start + _PIECE], result[start : start + _PIECE]
+        np.copyto(part, (piece >> np.uint64(10)) & np.uint64((1 << 53) - 1), casting="unsafe")
+        part += 0.5
+        part *= 2.0**-54
+        special.ndtri(part, out=part)
+        # Exclusive or turns the sign of half the values, in no order, without a branch for each.
+        sign = part.view(np.uint64)
+        sign ^= piece & np.uint64(1 << 63)
+    return values
 
 
 def log_gamma(keys: Any, role: Role, shape: float, count: int) -> Float[np.ndarray, "*runs count"]:

@@ -23,6 +23,17 @@ def load(path: str | Path, read_table: Reader | None = None, **overrides: Any) -
         StudyError: no such file, not TOML, or a study that cannot be run; one line that says what, where, and what
         to do.
     """
+    options = read_toml(path)
+    options.update({key: value for key, value in overrides.items() if value is not None})
+    return from_options(options, read_table)
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises:
+        StudyError: no such file, or not TOML.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -30,11 +41,9 @@ def load(path: str | Path, read_table: Reader | None = None, **overrides: Any) -
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: cannot be read ({error}): give the path of a study's TOML file") from None
     try:
-        options = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"{path}: not TOML ({error}): see jobs/studies/origin.toml for an example") from None
-    options.update({key: value for key, value in overrides.items() if value is not None})
-    return from_options(options, read_table)
 
 
 def from_options(options: Mapping[str, Any], read_table: Reader | None = None) -> Study:
@@ -91,7 +100,7 @@ def _problem(options: Any, read_table: Reader | None) -> Problem:
     for size in num_samples:
         if not 1 <= size < 1 << 56:
             raise StudyError(f"{where}, `num_samples`: must be at least 1, got {size}: give a positive number")
-    truths = tuple(_filled(truth, read_table, where) for truth in _grid(TRUTHS, options["truth"], f"{where}, truth"))
+    truths = tuple(read_fixed(truth, read_table, where) for truth in _grid(TRUTHS, options["truth"], f"{where}, truth"))
     inputs = _grid(INPUTS, options.get("inputs", {"kind": "uniform"}), f"{where}, inputs")
     for truth, distribution in itertools.product(truths, inputs):
         _check(truth, distribution, where)
@@ -100,7 +109,7 @@ def _problem(options: Any, read_table: Reader | None) -> Problem:
     return Problem(convert(options["name"], str, f"{where}, `name`"), truths, inputs, num_samples, learners, *kinds)
 
 
-def _filled(truth: Any, read_table: Reader | None, where: str) -> Truth:
+def read_fixed(truth: Any, read_table: Reader | None, where: str) -> Truth:
     """Read the table of a ``fixed`` truth."""
     if not isinstance(truth, Fixed) or truth.table is not None:
         return truth
@@ -115,8 +124,8 @@ def _filled(truth: Any, read_table: Reader | None, where: str) -> Truth:
 
 
 def _check(truth: Truth, inputs: Inputs, where: str) -> None:
-    _require_protocol(truth, Truth, "family, num_x, num_y and draw(key)", f"{where}, truth")
-    _require_protocol(inputs, Inputs, "probabilities(num_x)", f"{where}, inputs")
+    require_protocol(truth, Truth, "family, num_x, num_y and draw(key)", f"{where}, truth")
+    require_protocol(inputs, Inputs, "probabilities(num_x)", f"{where}, inputs")
     if truth.num_x * (truth.num_y or 1) > MAX_CELLS:
         raise StudyError(
             f"{where}, truth: {truth.num_x} × {truth.num_y or 1} cells are more than {MAX_CELLS}: "
@@ -128,7 +137,7 @@ def _check(truth: Truth, inputs: Inputs, where: str) -> None:
         raise StudyError(f"{where}, inputs: {error}") from error
 
 
-def _require_protocol(instance: Any, protocol: type, members: str, where: str) -> None:
+def require_protocol(instance: Any, protocol: type, members: str, where: str) -> None:
     """Refuse a class of the user's own that lacks what its place needs."""
     if not isinstance(instance, protocol):
         raise StudyError(f"{where}: {type(instance).__qualname__} does not serve: it needs {members}")
@@ -159,7 +168,7 @@ def _learners(options: Any, families: set[str], where: str) -> dict[str, Learner
         name = str(entry.get("name", entry.get("kind")))
         place = f"{where}, learner {name!r}"
         learner = build(LEARNERS, {key: value for key, value in entry.items() if key != "name"}, place)
-        _require_protocol(learner, Learner, "needs, families and a call (key, data)", place)
+        require_protocol(learner, Learner, "needs, families and a call (key, data)", place)
         if learner.needs != "statistics":
             raise StudyError(f"{place}: it needs {learner.needs}, a study gives statistics: choose another learner")
         if name in found:

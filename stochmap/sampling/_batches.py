@@ -1,0 +1,84 @@
+"""Draw the data of a batch of runs, a block of rows at a time, and reduce them to statistics."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt32
+
+from stochmap.sharding import LANES, collect_runs, place_runs
+from stochmap.streams import Role, split_uint64
+from stochmap.variates import normal_of_bits
+
+from ._alias import AliasTable
+from ._cells import blocks, draw_cell_block, drawer, join_halves, noise_halves
+from ._pairs import CategoricalSampler, GaussianSampler
+from ._statistics import Counts, Moments, value_moments
+
+_LARGEST = 4096
+"""Rows of a run in a block: those of a batch's runs together fit into the cache."""
+
+_COUNTED = 8
+"""Runs that are counted at a time: 8 · 4096 rows as int64 stay in a core's cache."""
+
+
+class _Batch:
+    """A batch of runs placed on the devices, drawn block by block."""
+
+    def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"]):
+        self.runs, self.cells = table.alias.shape
+        first = np.arange(self.runs, dtype=np.uint32) % LANES * np.uint32(self.cells)
+        parts = place_runs((table._replace(alias=table.alias + first[:, None]), keys))
+        self.parts = [jax.tree.map(jnp.asarray, part) for part in parts]  # used once for every block
+        self.buffer = np.empty((_COUNTED, 0), dtype=np.int64)
+
+    def draw_cells(self, block: tuple[int, int, int]) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield a few runs at a time, with their rows as (run within the slice)·K + cell: int64[runs·rows].
+
+        The array is overwritten by the next one: NumPy counts int64 only, and a conversion that stays in the cache
+        costs a third of one that writes to fresh memory.
+        """
+        start, rows, used = block
+        draw, at = drawer(draw_cell_block, Role.PAIR, rows), split_uint64(start)
+        drawn = [draw(part, at) for part in self.parts]
+        if self.buffer.shape[1] != used:
+            self.buffer = np.empty((_COUNTED, used), dtype=np.int64)
+        for device, cells in enumerate(drawn):
+            on_host = np.asarray(cells)
+            for lane in range(0, LANES, _COUNTED):
+                few = on_host[lane : lane + _COUNTED, :used]
+                np.subtract(few, lane * self.cells, out=self.buffer, casting="unsafe")
+                first = device * LANES + lane
+                yield slice(first, first + _COUNTED), self.buffer.reshape(-1)
+
+    def draw_noise(self, block: tuple[int, int, int]) -> np.ndarray:
+        """Return the rows' standard normal variates: float64[runs, rows]."""
+        start, rows, used = block
+        high, low = collect_runs([noise_halves(keys, start, rows) for _, keys in self.parts])
+        return normal_of_bits(join_halves(high[:, :used], low[:, :used]))
+
+
+def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Counts:
+    """Draw rows 0 … num_samples − 1 of every run of a whole batch (``sharding.batch_size``) and count them."""
+    batch = _Batch(sampler.table, keys)
+    totals = np.zeros((batch.runs, sampler.num_x, sampler.num_y), dtype=np.int64)
+    for block in blocks(0, num_samples, _LARGEST):
+        for runs, cell in batch.draw_cells(block):
+            totals[runs] += np.bincount(cell, minlength=_COUNTED * batch.cells).reshape(totals[runs].shape)
+    return Counts(totals)
+
+
+def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Moments:
+    """Draw rows 0 … num_samples − 1 of every run of a whole batch and take their moments, in the order of the rows."""
+    batch = _Batch(sampler.table, keys)
+    runs, num_x = sampler.mean.shape
+    total = Moments(np.zeros((runs, num_x), np.int64), np.zeros((runs, num_x)), np.zeros((runs, num_x)))
+    for block in blocks(0, num_samples, _LARGEST):
+        noise, parts = batch.draw_noise(block), []
+        for lanes, x in batch.draw_cells(block):
+            value = sampler.mean[lanes].reshape(-1)[x] + sampler.std[lanes].reshape(-1)[x] * noise[lanes].reshape(-1)
+            part = value_moments(x, value, _COUNTED * num_x)
+            parts.append(jax.tree.map(lambda leaf: leaf.reshape(_COUNTED, num_x), part))
+        total = total + jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    return total
