@@ -4,7 +4,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from ._table import require, uniform_inputs
+from ._stationary import stationary
+from ._table import GaussianTable, SparseTable, TruthTable, require, uniform_inputs
 
 
 @runtime_checkable
@@ -73,4 +74,33 @@ class Given:
         return values / values.sum()
 
 
-INPUTS: dict[str, type] = {"uniform": Uniform, "zipf": Zipf, "given": Given}
+@dataclass(frozen=True)
+class Stationary:
+    """p(x) = Σ_z p(z)·p(x | z): where the Markov chain of a square table is found in the long run.
+
+    It follows from the drawn table (``with_inputs``), so that it serves where one table is drawn; a study's inputs are
+    the same in every run.
+    """
+
+    def probabilities(self, num_x: int) -> Float[np.ndarray, "x"]:
+        """Raise ValueError: a number of inputs does not tell."""
+        raise ValueError(
+            "stationary inputs differ from run to run, and a study's are the same in all: use uniform, zipf or given"
+        )
+
+
+INPUTS: dict[str, type] = {"uniform": Uniform, "zipf": Zipf, "given": Given, "stationary": Stationary}
+
+
+def with_inputs(table: TruthTable | SparseTable, inputs: Inputs) -> TruthTable | SparseTable:
+    """Return the table of one run with its inputs distributed as ``inputs`` say.
+
+    Raises:
+        ValueError: the inputs do not go with the table: another number of them, or stationary ones where it holds
+            Gaussians, is not square or has no unique stationary distribution.
+    """
+    if not isinstance(inputs, Stationary):
+        return table._replace(inputs=inputs.probabilities(len(table.inputs)))
+    if isinstance(table, GaussianTable):
+        raise ValueError("stationary inputs need a table of integers, not Gaussians: use uniform, zipf or given ones")
+    return table._replace(inputs=stationary(table))

@@ -6,7 +6,7 @@ import numpy as np
 from stochmap.streams import Keys, Role, words_on_host
 from stochmap.variates import uniform
 
-from ._table import CategoricalTable, require, require_size, uniform_inputs
+from ._table import CategoricalTable, require_probability, require_size, uniform_inputs
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class NoisyPermutation:
 
     def __post_init__(self) -> None:
         require_size("num_x", self.num_x)
-        require(0 <= self.noise <= 1, f"noise must lie in 0 … 1, got {self.noise}: it is a probability")
+        require_probability("noise", self.noise)
 
     @property
     def num_y(self) -> int:

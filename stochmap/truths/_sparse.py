@@ -14,6 +14,7 @@ from ._table import (
     require_label_range,
     require_positive,
     require_size,
+    sparse_rows,
     uniform_inputs,
 )
 
@@ -36,10 +37,9 @@ class Sparse:
     family: ClassVar[Literal["categorical"]] = "categorical"
 
     def __post_init__(self) -> None:
-        require_size("num_x", self.num_x)
-        require_size("num_y", self.num_y)
-        require_label_range("num_x", self.num_x)
-        require_label_range("num_y", self.num_y)
+        for name in ("num_x", "num_y"):
+            require_size(name, getattr(self, name))
+            require_label_range(name, getattr(self, name))
         require_positive("concentration", self.concentration)
         require(
             1 <= self.outcomes <= self.num_y,
@@ -54,10 +54,8 @@ class Sparse:
         return CategoricalTable(table, uniform_inputs(self.num_x))
 
     def draw_sparse(self, key: Key) -> SparseTable:
-        """Draw the table of one key by its entries: num_x · outcomes of them."""
-        outcomes, probabilities = self._rows(key)
-        starts = np.arange(self.num_x + 1, dtype=np.int64) * self.outcomes
-        return SparseTable(probabilities.ravel(), outcomes.ravel(), starts, self.num_y, uniform_inputs(self.num_x))
+        """Draw the table of one key by its entries."""
+        return sparse_rows(*self._rows(key), self.num_y)
 
     def _rows(self, key: Keys) -> tuple[np.ndarray, np.ndarray]:
         """Return the outcomes of every row and their probabilities, [*runs, x, outcomes]."""

@@ -120,6 +120,25 @@ def row_starts(sizes: Int[np.ndarray, "x"]) -> Int[np.ndarray, "x+1"]:
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
 
+def sparse_rows(
+    outcomes: Int[np.ndarray, "x width"], probabilities: Float[np.ndarray, "x width"], num_y: int
+) -> SparseTable:
+    """Return the table whose row x has these outcomes, ascending; those of probability 0 are left out."""
+    possible = probabilities > 0
+    return SparseTable(
+        probabilities[possible],
+        outcomes[possible].astype(np.int32, copy=False),
+        row_starts(np.count_nonzero(possible, axis=-1)),
+        num_y,
+        uniform_inputs(len(outcomes)),
+    )
+
+
+def constant(table: Float[np.ndarray, "x y"], key: Keys) -> CategoricalTable:
+    """Return a table that is the same for every key [*runs, 2], with uniform inputs."""
+    return CategoricalTable(np.broadcast_to(table, (*np.shape(key)[:-1], *table.shape)), uniform_inputs(len(table)))
+
+
 def uniform_inputs(num_x: int) -> Float[np.ndarray, "x"]:
     """Return p(x) = 1/num_x."""
     return np.full(num_x, 1.0 / num_x)
@@ -139,6 +158,11 @@ def require_size(name: str, value: int) -> None:
 def require_label_range(name: str, value: int) -> None:
     """Raise ValueError unless labels 0 … value − 1 are 32-bit integers."""
     require(value <= 1 << 31, f"{name} must be at most 2^31, got {value}: labels are 32-bit integers")
+
+
+def require_probability(name: str, value: float) -> None:
+    """Raise ValueError unless a number lies in 0 … 1."""
+    require(0 <= value <= 1, f"{name} must lie in 0 … 1, got {value}: it is a probability")
 
 
 def require_positive(name: str, value: float) -> None:

@@ -32,6 +32,22 @@ EXAMPLES = {
         {"num_x": 2, "num_y": 3, "outcomes": 3, "concentration": 0.1},
         {"num_x": 2, "num_y": 7, "outcomes": 5},
     ],
+    "banded": [
+        {"num_x": 6, "num_y": 6, "bandwidth": 2},
+        {"num_x": 7, "num_y": 4, "bandwidth": 0},
+        {"num_x": 3, "num_y": 9, "bandwidth": 8, "concentration": 1e-3},
+        {"num_x": 1, "num_y": 1, "bandwidth": 0},
+    ],
+    "low_rank": [
+        {"num_x": 5, "num_y": 7, "rank": 2},
+        {"num_x": 4, "num_y": 4, "rank": 4, "concentration": 1e-2},
+        {"num_x": 3, "num_y": 1, "rank": 1},
+    ],
+    "zipf": [{"num_x": 3, "num_y": 5}, {"num_x": 4, "num_y": 4, "exponent": 0.0}, {"num_x": 1, "num_y": 1}],
+    "symmetric_channel": [{"num_x": 4}, {"num_x": 2, "error": 1.0}, {"num_x": 1, "error": 0.0}],
+    "erasure_channel": [{"num_x": 4}, {"num_x": 1, "erasure": 0.0}, {"num_x": 2, "erasure": 1.0}],
+    "randomized_response": [{"num_x": 4}, {"num_x": 3, "epsilon": 0.0}, {"num_x": 2, "epsilon": 1e4}, {"num_x": 1}],
+    "reversible": [{"num_x": 4}, {"num_x": 5, "shape": 1e-3}, {"num_x": 1}],
     "gaussian": [{}, {"mean": 1.0, "std": 2.5, "num_x": 4}],
     "normal_inverse_gamma": [{}, {"mean": -3.0, "kappa": 0.1, "alpha": 0.5, "beta": 4.0, "num_x": 6}],
     "fixed": [
@@ -86,7 +102,16 @@ def test_a_run_has_its_truth_in_any_batch(kind, index):
         np.testing.assert_array_equal(whole[2, 1], single)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TRUTHS if kind not in ("gaussian", "fixed")])
+CONSTANT = ("symmetric_channel", "erasure_channel", "randomized_response", "gaussian", "fixed")
+
+
+@pytest.mark.parametrize("kind", CONSTANT)
+def test_what_has_no_chance_in_it_is_the_same_in_every_run(kind):
+    for part in arrays(example(kind, 0).draw(KEYS)):
+        np.testing.assert_array_equal(part, np.broadcast_to(part[0, 0], part.shape))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TRUTHS if kind not in CONSTANT])
 def test_another_key_draws_another_truth(kind):
     drawn = [part.reshape(12, -1) for part in arrays(example(kind, 0).draw(KEYS))]
     for part in drawn:
@@ -125,6 +150,26 @@ def test_sizes_below_1_are_refused(kind, num_x):
         ("sparse", {"outcomes": 0}, "outcomes must lie in 1 … num_y = 5, got 0: give"),
         ("sparse", {"num_y": 1 << 40}, "num_y must be at most 2.31, got 1099511627776: labels are 32-bit"),
         ("sparse", {"concentration": -1.0}, "concentration must be positive and finite, got -1.0: choose"),
+        ("banded", {"num_y": 0}, "num_y must be at least 1, got 0: give"),
+        ("banded", {"num_x": 1 << 40}, "num_x must be at most 2.31, got 1099511627776: labels are 32-bit"),
+        ("banded", {"bandwidth": 6}, "bandwidth must lie in 0 … num_y − 1 = 5, got 6: give"),
+        ("banded", {"bandwidth": -1}, "bandwidth must lie in 0 … num_y − 1 = 5, got -1: give"),
+        ("banded", {"concentration": np.nan}, "concentration must be positive and finite, got nan: choose"),
+        ("low_rank", {"num_y": -1}, "num_y must be at least 1, got -1: give"),
+        ("low_rank", {"rank": 6}, r"rank must lie in 1 … min\(num_x, num_y\) = 5, got 6: give"),
+        ("low_rank", {"rank": 0}, r"rank must lie in 1 … min\(num_x, num_y\) = 5, got 0: give"),
+        ("low_rank", {"concentration": 0.0}, "concentration must be positive and finite, got 0.0: choose"),
+        ("zipf", {"num_y": 0}, "num_y must be at least 1, got 0: give"),
+        ("zipf", {"exponent": -1.0}, "exponent must be non-negative and finite, got -1.0: 1.0 is usual"),
+        ("zipf", {"exponent": np.nan}, "exponent must be non-negative and finite, got nan: 1.0 is usual"),
+        ("symmetric_channel", {"error": 1.1}, "error must lie in 0 … 1, got 1.1: it is a probability"),
+        ("symmetric_channel", {"error": np.nan}, "error must lie in 0 … 1, got nan: it is a probability"),
+        ("symmetric_channel", {"num_x": 1}, "error must be 0 where num_x = 1, got 0.1: there is no other symbol, so"),
+        ("erasure_channel", {"erasure": -0.1}, "erasure must lie in 0 … 1, got -0.1: it is a probability"),
+        ("erasure_channel", {"num_x": 1 << 31}, "num_y = num_x . 1 must be at most 2.31, got 2147483649: labels"),
+        ("randomized_response", {"epsilon": -1.0}, "epsilon must be non-negative and finite, got -1.0: 1.0 is usual"),
+        ("randomized_response", {"epsilon": np.inf}, "epsilon must be non-negative and finite, got inf: 1.0 is usual"),
+        ("reversible", {"shape": 0.0}, "shape must be positive and finite, got 0.0: choose"),
         ("gaussian", {"std": 0.0}, "std must be positive and finite, got 0.0: choose"),
         ("gaussian", {"mean": np.inf}, "mean must be finite, got inf: give"),
         ("normal_inverse_gamma", {"kappa": 0.0}, "kappa must be positive and finite, got 0.0: choose"),
