@@ -2,11 +2,8 @@
 
 import contextlib
 import functools
-import os
 import shlex
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +12,11 @@ from cyclopts import Parameter
 
 from cluster import (
     Executor,
-    InProcessExecutor,
     Outcome,
-    Progress,
-    RayExecutor,
     interruptible,
     local_resources,
 )
-from jobs import _command, _plan, _reproduce
+from jobs import _command, _plan, _reproduce, _running
 from jobs._command import Count, Flag, UsageError
 from jobs._environment import platform_name, versions
 from jobs._work import run_and_commit
@@ -73,8 +67,10 @@ def recover(
 
     """
     plan = load(study or ORIGIN, ingest.read_mapping, replicates=replicates, seed=seed)
-    _check_options(out, workers, address, only_run, dry_run=dry_run, in_process=in_process)
-    joins = not in_process and bool(address or os.environ.get("RAY_ADDRESS", "local") != "local")
+    _running.check_workers(workers, address, in_process=in_process)
+    if dry_run and only_run is not None:
+        raise UsageError("--dry-run and --only-run do not go together: give one of them")
+    joins = _running.joins_cluster(address, in_process=in_process)
     # On a cluster it is its machines' memory that counts, and they are not here.
     _plan.check_memory(plan, 1 if in_process or joins else workers or local_resources().cpus)
     if dry_run:
@@ -83,52 +79,16 @@ def recover(
     if only_run is not None:
         print(_reproduce.describe_run(plan, only_run))
         return _command.DONE
-    assert out is not None
+    place = _running.check_place(out, workers, address, in_process=in_process)
     overrides = [
         f"--{name} {value}" for name, value in (("replicates", replicates), ("seed", seed)) if value is not None
     ]
     again = " ".join(["python -m jobs.recover", *([shlex.quote(str(study))] if study else []), *overrides])
-    executor = InProcessExecutor() if in_process else RayExecutor(workers, address)
+    executor = _running.executor_for(workers, address, in_process=in_process)
     with interruptible(), contextlib.ExitStack() as running:
         if joins:  # first of all: a cluster that is not there is no reason to make a store
-            _start(executor, running)
-        return _run(plan, out, executor, running, again)
-
-
-def _check_options(
-    out: str | None,
-    workers: int | None,
-    address: str | None,
-    only_run: int | None,
-    *,
-    dry_run: bool,
-    in_process: bool,
-) -> None:
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {workers}: leave it out to use every core")
-    if dry_run and only_run is not None:
-        raise UsageError("--dry-run and --only-run do not go together: give one of them")
-    if in_process and (workers is not None or address is not None):
-        raise UsageError("--in-process uses no Ray: leave out --workers and --address")
-    if dry_run or only_run is not None:
-        return
-    if not out:
-        raise UsageError("--out is missing: give a folder for the results, such as --out out/origin")
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "://" not in out and not os.path.isabs(out):
-        raise UsageError(
-            f"--out {out} would lie in the copy of the checkout that Ray deletes after a submitted job: "
-            "give an absolute path that every machine can write to, or a URL such as s3://bucket/prefix"
-        )
-
-
-def _start(executor: Executor, running: contextlib.ExitStack) -> None:
-    """Start an executor, to be stopped with ``running``."""
-    try:
-        running.enter_context(executor)
-    except ValueError as error:
-        raise UsageError(f"--address: {error}") from error
-    except ConnectionError as error:
-        raise _command.NoCluster(str(error)) from error
+            _running.start(executor, running)
+        return _run(plan, place, executor, running, again)
 
 
 def _run(study: Study, out: str, executor: Executor, running: contextlib.ExitStack, again: str) -> int:
@@ -142,9 +102,10 @@ def _run(study: Study, out: str, executor: Executor, running: contextlib.ExitSta
     with store.hold() as held:
         held.mark_incomplete()
         held.remove_orphans({chunk.name for chunk in missing})
-        if missing and isinstance(executor, RayExecutor) and not executor.running:
-            _start(executor, running)
-        failures = _work_off(study, held, executor, missing)
+        if missing:
+            _running.start(executor, running)
+        work, total = functools.partial(run_and_commit, held, study), _plan.total_runs(study)
+        failures = _running.work_off("recover", executor, work, missing, total, "runs")
         if failures:
             return _explain(study, failures, out, again)
         held.mark_complete(study.plan_hash())
@@ -165,43 +126,12 @@ def open_store(study: Study, out: str) -> stores.Store:
     return stores.create_or_open(out, identity, schemas, platform=platform_name(), versions=versions())
 
 
-def _work_off(study: Study, store: stores.Store, executor: Executor, missing: list[Chunk]) -> list[Outcome[Chunk]]:
-    """Run the missing chunks; return those that failed. After a bug nothing more is handed out."""
-    total, start = _plan.total_runs(study), time.perf_counter()
-    done = total - sum(chunk.count for chunk in missing)
-    failures: list[Outcome[Chunk]] = []
-    with Progress(total, "runs", initial=done) as progress:
-        for outcome in executor.map(functools.partial(run_and_commit, store, study), _until(missing, failures)):
-            if outcome.error is not None:
-                failures.append(outcome)
-                progress.note(f"chunk {outcome.item.name} failed: {outcome.error}")
-                continue
-            if outcome.attempts > 1:
-                progress.note(f"chunk {outcome.item.name} was tried {outcome.attempts} times: its worker was lost")
-            progress.update(outcome.item.count)
-    if missing and not failures:
-        seconds = time.perf_counter() - start
-        print(f"{total - done} runs in {seconds:.1f} s, {(total - done) / seconds:.0f} runs/s, start-up included")
-    return failures
-
-
-def _until(chunks: list[Chunk], failures: list[Outcome[Chunk]]) -> Iterator[Chunk]:
-    for chunk in chunks:
-        if any(outcome.error is not None and outcome.error.kind == "bug" for outcome in failures):
-            return
-        yield chunk
-
-
 def _explain(study: Study, failures: list[Outcome[Chunk]], out: str, again: str) -> int:
     """Say which chunks failed; for a bug, find the run in this process and print the command that shows it alone."""
-    for outcome in failures:
-        print(f"recover: chunk {outcome.item.name} failed: {outcome.error}", file=sys.stderr)
-    bug = next((outcome for outcome in failures if outcome.error is not None and outcome.error.kind == "bug"), None)
+    bug = _running.first_bug(failures)
     if bug is None:
         print(f"recover: the other chunks are kept: repeat with `{again} --out {shlex.quote(out)}`", file=sys.stderr)
         return _command.FAILED
-    assert bug.error is not None
-    print(bug.error.traceback, file=sys.stderr)
     run_id = _reproduce.bisect(study, bug.item)
     if run_id is None:
         print(

@@ -18,6 +18,7 @@ from ._pairs import PairSampler as PairSampler
 from ._pairs import categorical_sampler as categorical_sampler
 from ._pairs import draw_pairs as draw_pairs
 from ._pairs import gaussian_sampler as gaussian_sampler
+from ._pairs import joint_alias as joint_alias
 from ._statistics import Counts as Counts
 from ._statistics import Moments as Moments
 from ._statistics import Statistics as Statistics

@@ -44,7 +44,12 @@ def categorical_sampler(inputs: Any, probabilities: Any) -> CategoricalSampler:
     """Build the sampler of p(x)·p(y|x) from inputs float64[x] and probabilities float64[*runs, x, y] (host)."""
     *runs, num_x, num_y = np.shape(probabilities)
     rows = np.reshape(probabilities, (*runs, num_x * num_y))
-    return CategoricalSampler(build_alias(*_exact_product(np.repeat(inputs, num_y), rows)), num_x, num_y)
+    return CategoricalSampler(joint_alias(np.repeat(inputs, num_y), rows), num_x, num_y)
+
+
+def joint_alias(inputs: Any, probabilities: Any) -> AliasTable:
+    """Build the alias table over cells from each cell's p(x) and p(y|x): the products are exact, not rounded."""
+    return build_alias(*_exact_product(np.asarray(inputs, np.float64), np.asarray(probabilities, np.float64)))
 
 
 def gaussian_sampler(inputs: Any, mean: Any, std: Any) -> GaussianSampler:

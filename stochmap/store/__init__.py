@@ -5,7 +5,9 @@ from stochmap.columns import Labels as Labels
 from stochmap.store._columns import Columns as Columns
 from stochmap.store._columns import to_arrow as to_arrow
 from stochmap.store._commit import commit as commit
+from stochmap.store._encoding import Encoded as Encoded
 from stochmap.store._encoding import encode as encode
+from stochmap.store._encoding import encode_row_groups as encode_row_groups
 from stochmap.store._errors import IdentityDiffers as IdentityDiffers
 from stochmap.store._errors import LeaseLost as LeaseLost
 from stochmap.store._errors import NotDeterministic as NotDeterministic
@@ -20,6 +22,7 @@ from stochmap.store._reading import StudyStore as StudyStore
 from stochmap.store._reading import open as open
 from stochmap.store._schemas import SCHEMA_VERSION as SCHEMA_VERSION
 from stochmap.store._schemas import STUDY_TABLES as STUDY_TABLES
+from stochmap.store._schemas import dataset_schemas as dataset_schemas
 from stochmap.store._schemas import file_metadata as file_metadata
 from stochmap.store._schemas import study_schemas as study_schemas
 from stochmap.store._store import Store as Store
@@ -34,6 +37,7 @@ __all__ = [
     "Chunk",
     "ChunkRange",
     "Columns",
+    "Encoded",
     "Entry",
     "FileRecord",
     "IdentityDiffers",
@@ -47,7 +51,9 @@ __all__ = [
     "StudyStore",
     "commit",
     "create_or_open",
+    "dataset_schemas",
     "encode",
+    "encode_row_groups",
     "file_metadata",
     "missing_ranges",
     "open",

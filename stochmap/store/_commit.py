@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pyarrow as pa
 
-from stochmap.store._encoding import encode
+from stochmap.store._encoding import Encoded, encode
 from stochmap.store._errors import NotDeterministic, StoreError
 from stochmap.store._manifest import Entry, FileRecord, data_path, entry_path, read_entry
 from stochmap.store._ranges import Chunk, ChunkRange
@@ -14,7 +14,11 @@ from stochmap.store._store import Store
 
 
 def commit(
-    store: Store, chunk: Chunk, tables: Mapping[str, pa.Table], *, timings: Mapping[str, float] | None = None
+    store: Store,
+    chunk: Chunk,
+    tables: Mapping[str, pa.Table | Encoded],
+    *,
+    timings: Mapping[str, float] | None = None,
 ) -> Entry:
     """Publishes the chunk's tables, files first and the manifest entry last, and returns the published entry.
 
@@ -55,18 +59,20 @@ def commit(
     return entry
 
 
-def _encode_all(store: Store, chunk: ChunkRange, tables: Mapping[str, pa.Table]) -> tuple[dict[str, memoryview], Entry]:
+def _encode_all(
+    store: Store, chunk: ChunkRange, tables: Mapping[str, pa.Table | Encoded]
+) -> tuple[dict[str, memoryview], Entry]:
     contents, records = {}, {}
     for name, table in tables.items():
         _check_schema(store, name, table)
-        data = encode(table)
+        data = encode(table) if isinstance(table, pa.Table) else table.data
         path = data_path(name, chunk.name)
         contents[path] = data
         records[name] = FileRecord(path, table.num_rows, len(data), sha256(data).hexdigest())
     return contents, Entry(chunk, records, store.platform, store.versions, {})
 
 
-def _check_schema(store: Store, name: str, table: pa.Table) -> None:
+def _check_schema(store: Store, name: str, table: pa.Table | Encoded) -> None:
     if name not in store.schemas:
         raise ValueError(f"{store.url} keeps no table {name!r}; its tables are {', '.join(store.schemas)}")
     plain = pa.schema(

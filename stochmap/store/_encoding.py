@@ -1,4 +1,7 @@
-"""From an Arrow table to the bytes of one Parquet file."""
+"""From Arrow tables to the bytes of one Parquet file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -6,6 +9,51 @@ import pyarrow.parquet as pq
 _ROW_GROUP = 1 << 17  # what a reader that looks for one run decodes at least; 2^20 is 5 % quicker to write
 _BATCH = 1 << 14  # rows written at a time; with the pages below 15 % quicker than Arrow's 1024 rows and 1 MiB
 _PAGE = 1 << 17
+_ROW_NUMBERS = {"chain": "DELTA_BINARY_PACKED", "step": "DELTA_BINARY_PACKED"}  # they count up
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A table that is a file's bytes already."""
+
+    schema: pa.Schema
+    num_rows: int
+    data: memoryview
+
+
+def encode_row_groups(schema: pa.Schema, num_rows: int, batches: Iterable[pa.RecordBatch]) -> Encoded:
+    """A table of samples that is made while it is written: each batch becomes a row group, and is not kept.
+
+    As `encode`, but in large row groups and the integers under zstd.
+
+    At 16 × 8 a row takes 0.90 bytes in 13 ns of one core, half the bytes of LZ4 for a third more time; a dictionary
+    takes as few bytes and half as long again.
+    """
+    integers = [field.name for field in schema if pa.types.is_integer(field.type)]
+    options = {
+        "use_dictionary": False,
+        "column_encoding": {name: _ROW_NUMBERS.get(name, "BYTE_STREAM_SPLIT") for name in integers},
+        "compression": {name: "zstd" if name in integers else "none" for name in schema.names},
+        "compression_level": dict.fromkeys(integers, 1),
+        "write_statistics": [name for name in integers if name in _ROW_NUMBERS] or False,
+        "write_page_checksum": True,
+        "store_schema": False,
+        "write_batch_size": _BATCH,
+        "data_page_size": _PAGE,
+    }
+    width = sum(8 if field.type.bit_width > 32 else 4 for field in schema)
+    buffer = pa.allocate_buffer(int(1.02 * width * num_rows) + (1 << 16))
+    sink = pa.FixedSizeBufferWriter(buffer)
+    rows = 0
+    with pq.ParquetWriter(sink, schema, **options) as writer:
+        metadata = schema.metadata or {}
+        writer.add_key_value_metadata({key.decode(): value.decode() for key, value in metadata.items()})
+        for batch in batches:
+            writer.write_batch(batch, row_group_size=max(len(batch), 1))
+            rows += len(batch)
+    if rows != num_rows:
+        raise ValueError(f"the batches have {rows} rows in all, not {num_rows}; give their number")
+    return Encoded(schema, rows, memoryview(buffer)[: sink.tell()].cast("B"))
 
 
 def encode(table: pa.Table) -> memoryview:

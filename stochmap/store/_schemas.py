@@ -1,7 +1,8 @@
-"""The schema of every table of a study store."""
+"""The schema of every table of a study's store and of a dataset's."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
 
 from stochmap.columns import METRIC_COLUMNS
@@ -88,6 +89,31 @@ def study_schemas(
     ]
     metadata = file_metadata(identity=identity, stream_version=stream_version)
     return {name: pa.schema(fields, metadata) for name, fields in {"runs": runs, **_FIXED_TABLES}.items()}
+
+
+def dataset_schemas(samples: Mapping[str, np.dtype], *, identity: str, stream_version: int) -> dict[str, pa.Schema]:
+    """The schemas of a dataset's tables: its samples, whose columns and types are given, its truth, and tallies.
+
+    `truths` and `inputs` hold the integer table that the rows were drawn from: the upper and lower halves of each
+    cell's 64-bit threshold, and its alias.
+    """
+    alias = [pa.field(name, pa.int64()) for name in ("threshold_high", "threshold_low", "alias")]
+    types = {name: pa.from_numpy_dtype(kind) for name, kind in samples.items()}
+    x, probability = _required("x", types["x"]), _required("probability", pa.float64())
+    tables = {
+        "samples": [_required(name, kind) for name, kind in types.items()],
+        "inputs": [x, probability, *alias],
+    }
+    if "value" in types:
+        tables["truths"] = [x, _required("mean", pa.float64()), _required("std", pa.float64())]
+        sums = [_required(name, pa.float64()) for name in ("mean", "m2")]
+        tails = [_required(name, pa.int64()) for name in ("beyond_4", "beyond_5", "beyond_5_5")]
+        tables["moments"] = [x, _required("n", pa.int64()), *sums, *tails]
+    else:
+        tables["truths"] = [_required("cell", pa.int64()), x, _required("y", types["y"]), probability, *alias]
+        tables["counts"] = [_required("cell", pa.int64()), _required("n", pa.int64())]
+    metadata = file_metadata(identity=identity, stream_version=stream_version)
+    return {name: pa.schema(fields, metadata) for name, fields in tables.items()}
 
 
 def file_metadata(*, identity: str, stream_version: int) -> dict[str, str]:

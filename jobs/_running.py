@@ -1,0 +1,104 @@
+"""What the commands that write a store share: an executor to run on, and the chunks worked off."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from cluster import Executor, InProcessExecutor, Outcome, Progress, RayExecutor
+from jobs import _command
+from jobs._command import UsageError
+from stochmap.study import Chunk
+
+C = TypeVar("C", bound=Chunk)
+
+
+def joins_cluster(address: str | None, *, in_process: bool) -> bool:
+    """Say whether a Ray cluster that is there already will be used: other machines' memory and cores count then."""
+    return not in_process and bool(address or os.environ.get("RAY_ADDRESS", "local") != "local")
+
+
+def check_place(out: str | None, workers: int | None, address: str | None, *, in_process: bool) -> str:
+    """Return where to write.
+
+    Raises:
+        UsageError: options that do not go together, or no place, or one that would not outlive a submitted job.
+    """
+    check_workers(workers, address, in_process=in_process)
+    if not out:
+        raise UsageError("--out is missing: give a folder for the results, such as --out out/origin")
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "://" not in out and not os.path.isabs(out):
+        raise UsageError(
+            f"--out {out} would lie in the copy of the checkout that Ray deletes after a submitted job: "
+            "give an absolute path that every machine can write to, or a URL such as s3://bucket/prefix"
+        )
+    return out
+
+
+def check_workers(workers: int | None, address: str | None, *, in_process: bool) -> None:
+    """Raise UsageError unless the options say one way to run."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {workers}: leave it out to use every core")
+    if in_process and (workers is not None or address is not None):
+        raise UsageError("--in-process uses no Ray: leave out --workers and --address")
+
+
+def executor_for(workers: int | None, address: str | None, *, in_process: bool) -> Executor:
+    """Return what the chunks will run on, not yet started."""
+    return InProcessExecutor() if in_process else RayExecutor(workers, address)
+
+
+def start(executor: Executor, running: contextlib.ExitStack) -> None:
+    """Start an executor, unless it is, to be stopped with ``running``."""
+    if isinstance(executor, RayExecutor) and executor.running:
+        return
+    try:
+        running.enter_context(executor)
+    except ValueError as error:
+        raise UsageError(f"--address: {error}") from error
+    except ConnectionError as error:
+        raise _command.NoCluster(str(error)) from error
+
+
+def work_off(
+    name: str, executor: Executor, work: Callable[[C], dict[str, Any]], missing: Sequence[C], total: int, unit: str
+) -> list[Outcome[C]]:
+    """Run the missing chunks of a command; return those that failed. After a bug nothing more is handed out.
+
+    ``total`` counts what was asked, in units of which each chunk is ``count``.
+    """
+    begun = time.perf_counter()
+    done = total - sum(chunk.count for chunk in missing)
+    failures: list[Outcome[C]] = []
+    with Progress(total, unit, initial=done) as progress:
+        for outcome in executor.map(work, _until(missing, failures)):
+            if outcome.error is not None:
+                failures.append(outcome)
+                progress.note(f"chunk {outcome.item.name} failed: {outcome.error}")
+                continue
+            if outcome.attempts > 1:
+                progress.note(f"chunk {outcome.item.name} was tried {outcome.attempts} times: its worker was lost")
+            progress.update(outcome.item.count)
+    if missing and not failures:
+        seconds, made = time.perf_counter() - begun, total - done
+        print(f"{made:,} {unit} in {seconds:.1f} s, {made / seconds:,.0f} {unit}/s, start-up included")
+    for outcome in failures:
+        print(f"{name}: chunk {outcome.item.name} failed: {outcome.error}", file=sys.stderr)
+    return failures
+
+
+def first_bug(failures: Sequence[Outcome[C]]) -> Outcome[C] | None:
+    """Return the first failure that the same chunk would meet again, having printed its traceback."""
+    bug = next((outcome for outcome in failures if outcome.error is not None and outcome.error.kind == "bug"), None)
+    if bug is not None and bug.error is not None:
+        print(bug.error.traceback, file=sys.stderr)
+    return bug
+
+
+def _until(chunks: Sequence[C], failures: list[Outcome[C]]) -> Iterator[C]:
+    for chunk in chunks:
+        if any(outcome.error is not None and outcome.error.kind == "bug" for outcome in failures):
+            return
+        yield chunk
