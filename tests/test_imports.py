@@ -23,7 +23,7 @@ ORDER = [
     {"learners"},
     {"metrics"},
     {"study"},
-    {"recovery"},
+    {"recovery", "datasets"},
 ]
 NUMERICAL = set().union(*ORDER)
 EDGES = {"ingest", "store", "report"}

@@ -98,6 +98,16 @@ class StudyStore:
             raise StoreError(f"{self.objects.url} keeps no {what} for run {run}")
         return _mapping(rows, self._rows_of("runs", chunk, run))
 
+    def truth(self) -> "CategoricalMapping | GaussianMapping":
+        """The true mapping of a dataset's store; a cell that is not stored has probability 0.
+
+        Raises:
+            StoreError: it is a study's store, where every run has a truth of its own.
+        """
+        if "inputs" not in self.chunks_of:
+            raise StoreError(f"{self.objects.url} holds runs, each with a truth of its own; use mapping(run_id)")
+        return _true_mapping(self.table("truths"), self.table("inputs").num_rows)
+
     def _chunks(self, name: str) -> Sequence[ChunkRange]:
         if name not in self.chunks_of:
             kept = ", ".join(self.chunks_of) or "none yet: no chunk is published"
@@ -175,6 +185,24 @@ def _run_number(run_id: int | str) -> int:
         raise StoreError(f"run_id {run_id!r} is no whole number; take one of table 'runs'") from error
 
 
+def _true_mapping(truths: pa.Table, num_x: int) -> "CategoricalMapping | GaussianMapping":
+    from stochmap.mappings import CategoricalMapping, GaussianMapping
+
+    columns = {name: truths[name].to_numpy() for name in truths.column_names if not truths[name].null_count}
+    if "mean" in columns:
+        return GaussianMapping(columns["mean"], columns["std"])
+    y = columns["y"].astype(np.int64)
+    probability = np.zeros((num_x, int(y.max()) + 1))
+    probability[columns["x"], y] = columns["probability"]
+    return CategoricalMapping(_log(probability))
+
+
+def _log(probability: np.ndarray) -> np.ndarray:
+    return np.where(
+        probability > 0, np.log(probability, where=probability > 0, out=np.zeros_like(probability)), -np.inf
+    )
+
+
 def _mapping(rows: pa.Table, run: pa.Table) -> "CategoricalMapping | GaussianMapping":
 
     from stochmap.mappings import CategoricalMapping, GaussianMapping
@@ -188,9 +216,7 @@ def _mapping(rows: pa.Table, run: pa.Table) -> "CategoricalMapping | GaussianMap
         cells = parameters == "probability"
         probability = np.zeros((num_x, _size(run, "truth_num_y", y[cells])))
         probability[x[cells], y[cells].astype(np.int64)] = value[cells]
-        logits = np.where(
-            probability > 0, np.log(probability, where=probability > 0, out=np.zeros_like(probability)), -np.inf
-        )
+        logits = _log(probability)
         logits[np.setdiff1d(np.arange(num_x), x[cells])] = np.nan
         return CategoricalMapping(logits)
     moments = {}

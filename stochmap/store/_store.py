@@ -152,7 +152,7 @@ def create_or_open(
         difference = describe_difference(stored or "", study_toml)
         if difference:
             raise IdentityDiffers(
-                f"{objects.url} holds another study: {difference}; ask for the same, or give a new folder"
+                f"{objects.url} holds something else: {difference}; ask for the same, or give a new folder"
             )
     return Store(objects.url, dict(schemas), f"{platform}; pyarrow {pa.__version__}", dict(versions))
 

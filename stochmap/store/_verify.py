@@ -115,6 +115,8 @@ def _check_chunk(objects: Objects, entry: Entry, schemas: dict[str, tuple[pa.Sch
         file = _open(data)
         if file.metadata.num_rows != record.rows:
             yield f"{record.path} has {file.metadata.num_rows} rows, {record.rows} in the manifest"
+        if table == "samples" and "runs" not in entry.files and record.rows % entry.chunk.count:
+            yield f"{record.path} has {record.rows} rows, not as many for each of its {entry.chunk.count}"
         schema, first = schemas.setdefault(table, (file.schema_arrow, record.path))
         if not file.schema_arrow.equals(schema, check_metadata=True):
             yield f"{record.path} has another schema than {first}"
