@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import resource
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +16,9 @@ from stochmap import store as stores
 from stochmap.datasets import Table, Tally, draw_rows, from_columns, to_columns
 from stochmap.recovery import run_chunk
 from stochmap.study import Chunk, Dataset, Study
+
+_MAXRSS = 1 if sys.platform == "darwin" else 1024
+"""Bytes in getrusage's unit of memory."""
 
 
 def run_and_commit(store: stores.Store, study: Study, chunk: Chunk) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def run_and_commit(store: stores.Store, study: Study, chunk: Chunk) -> dict[str,
 
 
 def sample_and_commit(store: stores.Store, dataset: Dataset, chunk: Chunk) -> dict[str, Any]:
-    """Draw a chunk's rows (or chains) and publish them; return what was published: chunk, rows, bytes and seconds."""
+    """Draw a chunk's rows (or chains) and publish them; return what was published, and the time and memory it took."""
     start = time.perf_counter()
     table = _table(store, dataset)
     schema, tally = store.schemas["samples"], Tally(table)
@@ -50,6 +55,7 @@ def sample_and_commit(store: stores.Store, dataset: Dataset, chunk: Chunk) -> di
         "chunk": chunk.name,
         "rows": samples.num_rows,
         "bytes": sum(file.bytes for file in files),
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS,
         "seconds": time.perf_counter() - start,
     }
 

@@ -122,6 +122,19 @@ def _fields(options: Fields | None) -> Fields | None:
     return None if options is None else {key.replace("-", "_"): value for key, value in options.items()}
 
 
+def open_store(dataset: Dataset, out: str) -> stores.Store:
+    """Make the store of a dataset, or open it where it is there.
+
+    Raises:
+        StoreError: the place holds something else, or another dataset.
+    """
+    schemas = stores.dataset_schemas(
+        row_types(dataset), identity=dataset.identity_hash(), stream_version=STREAM_VERSION
+    )
+    identity = tomli_w.dumps(dataset.identity())
+    return stores.create_or_open(out, identity, schemas, platform=platform_name(), versions=versions())
+
+
 def _run(
     dataset: Dataset,
     size: int,
@@ -130,12 +143,9 @@ def _run(
     executor: Executor,
     running: contextlib.ExitStack,
 ) -> int:
-    table = None
-    types = row_types(dataset)
-    schemas = stores.dataset_schemas(types, identity=dataset.identity_hash(), stream_version=STREAM_VERSION)
-    identity = tomli_w.dumps(dataset.identity())
-    store = stores.create_or_open(out, identity, schemas, platform=platform_name(), versions=versions())
-    per_file = rows_per_file or store.record_once("layout", {"rows_per_file": default_rows(types)})["rows_per_file"]
+    table, store = None, open_store(dataset, out)
+    default = {"rows_per_file": default_rows(row_types(dataset))}
+    per_file = rows_per_file or store.record_once("layout", default)["rows_per_file"]
     missing = list(chunks(dataset.id, store.missing(dataset.id, size), max(1, per_file // (dataset.length or 1))))
     unit = "rows" if dataset.length is None else "chains"
     if missing or store.completed_plan() is None:

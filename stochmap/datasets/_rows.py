@@ -127,11 +127,18 @@ def _labels(table: Table, types: dict[str, np.dtype]):
 
     def divided(cell: np.ndarray) -> Block:
         # In the cells' own narrow type, in which NumPy divides many at a time.
-        x = cell // cell.dtype.type(num_y) if num_y <= np.iinfo(cell.dtype).max else np.zeros_like(cell)
-        y = cell - x * cell.dtype.type(num_y % (int(np.iinfo(cell.dtype).max) + 1))
-        return {"x": x.astype(types["x"]), "y": y.astype(types["y"])}
+        kind = cell.dtype.type
+        x = cell // kind(num_y) if num_y <= np.iinfo(kind).max else np.zeros_like(cell)
+        y = x * kind(num_y % (int(np.iinfo(kind).max) + 1))
+        np.subtract(cell, y, out=y)
+        return {"x": _as(x, types["x"]), "y": _as(y, types["y"])}
 
     return divided
+
+
+def _as(labels: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Return unsigned labels as signed ones that hold them: the same bytes, where there are as many."""
+    return labels.view(kind) if labels.itemsize == kind.itemsize else labels.astype(kind)
 
 
 def _gaussian_rows(
