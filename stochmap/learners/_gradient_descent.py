@@ -2,6 +2,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -15,7 +16,7 @@ from .training import OPTIMIZERS, optimizer_of, train
 
 @dataclass(frozen=True)
 class GradientDescent:
-    """The negative log-likelihood of a mapping, minimised by an Optax optimizer.
+    """The negative log-likelihood of a mapping, an Equinox module, minimised by an Optax optimizer.
 
     From logits 0 (Gaussians: mean 0, std 1), on the sufficient statistics, so that a step costs the same for any
     number of samples. It ends when what is left to gain, G = Σ_x n_x KL(p̂_x‖fit_x), is at most ``tolerance`` times
@@ -71,9 +72,10 @@ class GradientDescent:
 
 
 class _Table:
-    """A full table: the parameters are its logits, outcomes first.
+    """The likelihood of a full table, a CategoricalMapping.
 
-    XLA's CPU loops add up along a short last axis one element at a time; with x last, softmax is vectorised over x.
+    Counts, and what is made of the logits, have outcomes first: XLA's CPU loops add up along a short last axis one
+    element at a time; with x last, softmax is vectorised over x.
     """
 
     def __init__(self, counts: Counts):
@@ -88,32 +90,39 @@ class _Table:
         self.likeliest = n / jnp.maximum(n.sum(axis=0, keepdims=True), 1)
         self.log_likeliest = jnp.log(jnp.where(n > 0, self.likeliest, 1.0))
 
-    def start(self) -> Array:
-        return jnp.zeros(self.share.shape, dtype=jnp.float32)
+    def start(self) -> CategoricalMapping:
+        return CategoricalMapping(jnp.zeros(self.share.T.shape, dtype=jnp.float32))
 
-    def loss(self, logits: Array) -> Float[Array, ""]:
-        return -jnp.sum(self.share * jax.nn.log_softmax(logits, axis=0))
+    def loss(self, mapping: CategoricalMapping) -> Float[Array, ""]:
+        return -jnp.sum(self.share * jax.nn.log_softmax(jnp.asarray(mapping.logits).T, axis=0))
 
-    def divergence(self, logits: Array) -> Float[Array, ""]:
+    def divergence(self, mapping: CategoricalMapping) -> Float[Array, ""]:
         """Σ_x n_x KL(p̂_x‖softmax(logits_x)), as a sum of terms ≥ 0, so that nothing cancels.
 
         With d = logits − ln p̂, d̄ = Σ_y p̂ d over the outcomes that were seen and δ = d − d̄, the row's KL is
         ln(1 + Σ_seen p̂ (e^δ − 1 − δ) + Σ_unseen e^(logit − d̄)).
         """
         seen = self.likeliest > 0
-        difference = logits.astype(jnp.float64) - self.log_likeliest
+        difference = mapping.logits.T.astype(jnp.float64) - self.log_likeliest
         difference -= (self.likeliest * difference).sum(axis=0, keepdims=True)
         # The exponential alone is taken in float32, at a sixth of the time: a relative error of 1e-7 in a term ≥ 0.
         power = jnp.exp(difference.astype(jnp.float32)).astype(jnp.float64)
         excess = jnp.where(jnp.abs(difference) < 0.05, _series(difference), power - 1.0 - difference)
         return jnp.sum(self.row * jnp.log1p(jnp.where(seen, self.likeliest * excess, power).sum(axis=0)))
 
-    def mapping(self, logits: Array) -> AbstractMapping:
-        return CategoricalMapping(logits.T)
+    def mapping(self, mapping: CategoricalMapping) -> AbstractMapping:
+        return mapping
+
+
+class _LogScale(eqx.Module):
+    """A Gaussian for each x by its mean and ln std, which an optimizer may move anywhere."""
+
+    mean: Float[Array, "x"]
+    log_std: Float[Array, "x"]
 
 
 class _Gaussians:
-    """A Gaussian for each x: the parameters are (mean, ln std)."""
+    """The likelihood of a Gaussian for each x."""
 
     def __init__(self, moments: Moments):
         visited = moments.n > 0
@@ -124,23 +133,22 @@ class _Gaussians:
         self.variance = moments.m2 / jnp.maximum(self.n, 1.0)
         self.share = (moments.n / jnp.maximum(moments.n.sum(), 1)).astype(jnp.float32)
 
-    def start(self) -> tuple[Array, Array]:
+    def start(self) -> _LogScale:
         zeros = jnp.zeros(self.n.shape, dtype=jnp.float32)
-        return zeros, zeros
+        return _LogScale(zeros, zeros)
 
-    def loss(self, params: tuple[Array, Array]) -> Float[Array, ""]:
-        mean, log_std = params
-        shift = self.centre.astype(jnp.float32) - mean
-        spread = (self.variance.astype(jnp.float32) + shift**2) * jnp.exp(-2.0 * log_std)
-        return jnp.sum(self.share * (0.5 * spread + log_std)) + jnp.float32(0.5 * math.log(2.0 * math.pi))
+    def loss(self, gaussian: _LogScale) -> Float[Array, ""]:
+        shift = self.centre.astype(jnp.float32) - gaussian.mean
+        spread = (self.variance.astype(jnp.float32) + shift**2) * jnp.exp(-2.0 * gaussian.log_std)
+        return jnp.sum(self.share * (0.5 * spread + gaussian.log_std)) + jnp.float32(0.5 * math.log(2.0 * math.pi))
 
-    def divergence(self, params: tuple[Array, Array]) -> Float[Array, ""]:
+    def divergence(self, gaussian: _LogScale) -> Float[Array, ""]:
         """Σ_x n_x KL(Normal(ȳ_x, m2_x/n_x)‖fit_x), float64.
 
         Where all values are equal it is infinite, and so would the likelihood be at std 0: such an x counts as done
         once its std is a thousandth and its mean as close.
         """
-        mean, log_std = (leaf.astype(jnp.float64) for leaf in params)
+        mean, log_std = gaussian.mean.astype(jnp.float64), gaussian.log_std.astype(jnp.float64)
         spread = self.variance > 0
         log_ratio = jnp.log(jnp.where(spread, self.variance, 1.0)) - 2.0 * log_std
         shift = (self.centre - mean) ** 2 * jnp.exp(-2.0 * log_std)
@@ -148,9 +156,8 @@ class _Gaussians:
         each = jnp.where(spread, 0.5 * (_expm1_minus(log_ratio) + shift), degenerate)
         return jnp.sum(jnp.where(self.n > 0, self.n * each, 0.0))
 
-    def mapping(self, params: tuple[Array, Array]) -> AbstractMapping:
-        mean, log_std = params
-        return GaussianMapping(mean, jnp.exp(log_std))
+    def mapping(self, gaussian: _LogScale) -> AbstractMapping:
+        return GaussianMapping(gaussian.mean, jnp.exp(gaussian.log_std))
 
 
 def _expm1_minus(r: Array) -> Array:
