@@ -103,7 +103,7 @@ class _Table:
         ln(1 + Σ_seen p̂ (e^δ − 1 − δ) + Σ_unseen e^(logit − d̄)).
         """
         seen = self.likeliest > 0
-        difference = mapping.logits.T.astype(jnp.float64) - self.log_likeliest
+        difference = jnp.asarray(mapping.logits, jnp.float64).T - self.log_likeliest
         difference -= (self.likeliest * difference).sum(axis=0, keepdims=True)
         # The exponential alone is taken in float32, at a sixth of the time: a relative error of 1e-7 in a term ≥ 0.
         power = jnp.exp(difference.astype(jnp.float32)).astype(jnp.float64)
