@@ -61,7 +61,9 @@ def draw_chains(
     lanes = _CHAINS[0] if count <= 4 * _CHAINS[0] else _CHAINS[1]
     rows = tuple(map(jnp.asarray, sampler.rows))
     starts, outcomes = jnp.asarray(sampler.row_starts.astype(np.uint32)), jnp.asarray(sampler.outcomes)
-    begin, walk = _programs(len(sampler.start.alias), lanes)
+    widths = np.diff(sampler.row_starts)
+    width = int(widths[0]) if (widths == widths[0]).all() else None
+    begin, walk = _programs(len(sampler.start.alias), width, lanes)
     keys = jnp.asarray(key, dtype=jnp.uint32)
     for at in range(0, count, lanes):
         used = min(lanes, count - at)
@@ -76,28 +78,33 @@ def draw_chains(
 
 
 @functools.cache
-def _programs(states: int, lanes: int) -> tuple[Any, Any]:
-    def words(key: Array, index: UInt32[Array, "lanes 2"]) -> tuple[Array, Array]:
-        return threefry_2x32((key[0], key[1]), (jnp.uint32(Role.PAIR << 24) | index[:, 0], index[:, 1]))
+def _programs(states: int, width: int | None, lanes: int) -> tuple[Any, Any]:
+    """Compile the first step and the others; ``width`` is the number of cells of a state where all have as many."""
 
-    def begin(table: tuple[Array, ...], key: Array, index: Array) -> Array:
-        chosen = choose_cell(words(key, index), states, 0, lambda part, cell: look_up(table[part], cell))
-        return chosen.astype(jnp.int32)
+    def words(key: Array, high: Array, low: Array) -> tuple[Array, Array]:
+        return threefry_2x32((key[0], key[1]), (jnp.uint32(Role.PAIR << 24) | high, low))
+
+    def begin(table: tuple[Array, ...], key: Array, index: UInt32[Array, "lanes 2"]) -> Array:
+        drawn = words(key, index[:, 0], index[:, 1])
+        return choose_cell(drawn, states, 0, lambda part, cell: look_up(table[part], cell)).astype(jnp.int32)
 
     def walk(
         rows: tuple[Array, ...], starts: Array, outcomes: Array, key: Array, index: Array, state: Array
     ) -> tuple[Int32[Array, "steps lanes"], Int32[Array, "lanes"]]:
-        def step(carry: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
-            index, state = carry
-            first = look_up(starts, state)
-            width = look_up(starts, state + 1) - first
-            cell = choose_cell(words(key, index), width, first, lambda part, cell: look_up(rows[part], cell))
+        def step(carry: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], Array]:
+            high, low, state = carry
+            if width is None:
+                first = look_up(starts, state)
+                cells = look_up(starts, state + 1) - first
+            else:
+                first, cells = state.astype(jnp.uint32) * jnp.uint32(width), width
+            drawn = words(key, high, low)
+            cell = choose_cell(drawn, cells, first, lambda part, cell: look_up(rows[part], cell))
             state = look_up(outcomes, cell)
-            low = index[:, 1] + jnp.uint32(1)
-            index = jnp.stack([index[:, 0] + (low == 0).astype(jnp.uint32), low], axis=1)
-            return (index, state), state
+            low = low + jnp.uint32(1)
+            return (high + (low == 0).astype(jnp.uint32), low, state), state
 
-        (_, state), block = jax.lax.scan(step, (index, state), length=_STEPS)
+        (_, _, state), block = jax.lax.scan(step, (index[:, 0], index[:, 1], state), length=_STEPS)
         return block, state
 
     assert lanes in _CHAINS
