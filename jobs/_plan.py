@@ -31,7 +31,7 @@ def check_memory(study: Study, workers: int) -> None:
         if need > memory:
             raise StudyError(
                 f"problem {condition.problem!r}, {condition.truth_kind}, num_samples = {condition.num_samples}: "
-                f"{workers} workers take about {_bytes(need)}, this machine has {_bytes(memory)}: "
+                f"{workers} workers take about {format_bytes(need)}, this machine has {format_bytes(memory)}: "
                 "use a smaller num_x, num_y or num_samples, keep fewer tables, or fewer --workers"
             )
 
@@ -48,20 +48,21 @@ def describe(study: Study) -> str:
         rows, stored = cost.rows * study.replicates, cost.stored_bytes * study.replicates
         lines.append(
             f"{condition.problem:16} {condition_id:>9x} {condition.num_samples:>12,} {study.replicates:>10,} "
-            f"{pieces:>7,} {rows:>12,} {_bytes(stored):>9}"
+            f"{pieces:>7,} {rows:>12,} {format_bytes(stored):>9}"
         )
         rows_in_all, chunks_in_all, bytes_in_all = rows_in_all + rows, chunks_in_all + pieces, bytes_in_all + stored
         seconds += cost.seconds * study.replicates
         memory = max(memory, peak_bytes(study, condition))
     total = total_runs(study)
     lines.append(
-        f"about: {total:,} runs, {chunks_in_all:,} chunks, {rows_in_all:,} rows, {_bytes(bytes_in_all)} on disk, "
-        f"{_bytes(memory)} of memory a worker beside 0.5 GB of libraries, {seconds:.0f} s of one core"
+        f"about: {total:,} runs, {chunks_in_all:,} chunks, {rows_in_all:,} rows, {format_bytes(bytes_in_all)} on disk, "
+        f"{format_bytes(memory)} of memory a worker beside 0.5 GB of libraries, {seconds:.0f} s of one core"
     )
     return "\n".join(lines)
 
 
-def _bytes(number: float) -> str:
+def format_bytes(number: float) -> str:
+    """Return a number of bytes as people write it."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if number < 1000 or unit == "TB":
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"

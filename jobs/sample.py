@@ -13,6 +13,7 @@ from cluster import Executor, interruptible
 from jobs import _command, _running
 from jobs._command import Count, Flag, UsageError
 from jobs._environment import platform_name, versions
+from jobs._plan import format_bytes
 from jobs._work import commit_table, read_table, sample_and_commit
 from stochmap import ingest
 from stochmap import store as stores
@@ -143,7 +144,9 @@ def _run(
     executor: Executor,
     running: contextlib.ExitStack,
 ) -> int:
-    table, store = None, open_store(dataset, out)
+    # A truth that cannot be drawn leaves no store behind.
+    table = None if _there(out) else build_table(dataset)
+    store = open_store(dataset, out)
     default = {"rows_per_file": default_rows(row_types(dataset))}
     per_file = rows_per_file or store.record_once("layout", default)["rows_per_file"]
     missing = list(chunks(dataset.id, store.missing(dataset.id, size), max(1, per_file // (dataset.length or 1))))
@@ -153,7 +156,7 @@ def _run(
             held.mark_incomplete()
             held.remove_orphans({chunk.name for chunk in missing} | {_table_chunk(dataset).name})
             if not any(chunk.condition_id == dataset.table_id for chunk in held.committed()):
-                table = build_table(dataset)
+                table = table or build_table(dataset)
                 commit_table(held, dataset, table)
             if missing:
                 _running.start(executor, running)
@@ -168,6 +171,14 @@ def _run(
     found = _check(store, dataset, table or read_table(store, dataset))
     print(_format_check(found))
     return _command.DONE if found.passed else _command.FAILED
+
+
+def _there(out: str) -> bool:
+    try:
+        stores.open(out)
+    except stores.StoreError:
+        return False
+    return True
 
 
 def default_rows(types: dict[str, np.dtype]) -> int:
@@ -222,7 +233,7 @@ def _describe(dataset: Dataset, size: int, rows_per_file: int | None) -> str:
         [
             f"truth {dataset.truth_kind}, {dataset.truth.num_x:,} × {dataset.truth.num_y or 'Gaussian'}, "
             f"inputs {dataset.inputs_kind}, seed {dataset.seed}; columns {columns}",
-            f"about: {what}{rows:,} rows in {files:,} files, at most {per_row * rows / 1e9:.3g} GB on disk, "
+            f"about: {what}{rows:,} rows in {files:,} files, at most {format_bytes(per_row * rows)} on disk, "
             f"{cells:,} cells or fewer, {(1 << 28) / 1e9 + 0.5:.1f} GB of memory a worker, "
             f"{rows * (20e-9 if per_row < 9 else 80e-9):.0f} s of one core",
         ]

@@ -97,6 +97,8 @@ def dataset_from_options(options: Mapping[str, Any], read_table: Reader | None =
         if key not in _KEYS:
             raise StudyError(f"dataset: unknown key `{key}`: valid keys are {', '.join(_KEYS)}")
     truth_options = options.get("truth", _TRUTH)
+    if isinstance(truth_options, Mapping) and "kind" not in truth_options:
+        truth_options = {**_TRUTH, **truth_options}
     inputs_options = options.get("inputs", {"kind": "uniform"})
     truth = read_fixed(build(TRUTHS, truth_options, "truth"), read_table, "dataset")
     inputs = build(INPUTS, inputs_options, "inputs")
