@@ -212,6 +212,8 @@ def _format_check(found: Check) -> str:
         f"{found.p_value[i]:>9.3g}"
         for i in order
     ]
+    if not found.tested:
+        return "goodness of fit: too few rows for a test"
     verdict = "the rows follow the truth" if found.passed else "THE ROWS DO NOT FOLLOW THE TRUTH"
     lines.append(
         f"{verdict}: the smallest of {len(found.names)} p-values, times their number, is {found.corrected:.3g} "

@@ -10,8 +10,8 @@ from scipy import special, stats
 from ._rows import TAILS, group_size, tail_column
 from ._table import Table
 
-MIN_EXPECTED = 5.0
-"""Cells of which fewer are expected are tested as one."""
+MIN_EXPECTED = 10.0
+"""Cells of which fewer are expected are tested together with their neighbours of that kind."""
 
 ALARM = 1e-9
 """Rows are said not to follow the truth when the smallest p-value times the number of tests is below this."""
@@ -33,6 +33,11 @@ class Check(NamedTuple):
         return float(min(1.0, self.p_value.min(initial=1.0) * max(len(self.names), 1)))
 
     @property
+    def tested(self) -> bool:
+        """Whether there were rows enough to test anything."""
+        return bool((self.freedom > 0).any())
+
+    @property
     def passed(self) -> bool:
         """False with probability at most ALARM where the rows follow the truth."""
         return self.corrected >= ALARM
@@ -41,8 +46,8 @@ class Check(NamedTuple):
 def check(table: Table, tallies: Mapping[str, np.ndarray], *, independent: bool) -> Check:
     """Test the tallies of all rows against the table they were drawn from.
 
-    Categorical: for each x the G-test of its outcomes, G = 2 Σ O ln(O/E) with E = n_x·p(y|x), against χ² with
-    (outcomes − 1) degrees of freedom, and for independent rows one of the inputs. Where cells are counted in groups,
+    Categorical: for each x the G-test of its outcomes, G = 2 Σ O ln(O/E) with E = n_x·p(y|x), corrected by
+    Williams (1976), against χ² with (outcomes − 1) degrees of freedom, and for independent rows one of the inputs. Where cells are counted in groups,
     one test of all groups. Gaussian: the mean's normal and the variance's χ² test of each x, and the numbers of values
     beyond 4, 5 and 5.5 standard deviations, exactly, by Poisson's distribution.
 
@@ -77,15 +82,21 @@ def _tests(names: list[str], cases: list[tuple[np.ndarray, np.ndarray]]) -> Chec
 
 
 def _g_test(counts: np.ndarray, probabilities: np.ndarray) -> tuple[float, int]:
-    """Return G and its degrees of freedom; cells of which few are expected are tested as one."""
+    """Return G and its degrees of freedom; neighbouring cells of which few are expected are tested together."""
     if counts[probabilities == 0].any():
         return np.inf, 1  # what cannot happen did
     expected = counts.sum() * probabilities / probabilities.sum()
     few = expected < MIN_EXPECTED
-    observed = np.append(counts[~few], counts[few].sum())
-    expected = np.append(expected[~few], expected[few].sum())
+    # Each small cell takes the sum on by less than MIN_EXPECTED, so that a bin of twice that has at least so many.
+    place = (np.cumsum(expected[few]) / (2.0 * MIN_EXPECTED)).astype(np.int64)
+    place = np.minimum(place, max(int(expected[few].sum() / (2.0 * MIN_EXPECTED)) - 1, 0))
+    observed = np.concatenate([counts[~few], np.bincount(place, weights=counts[few])])
+    expected = np.concatenate([expected[~few], np.bincount(place, weights=expected[few])])
     observed, expected = observed[expected > 0], expected[expected > 0]
-    return 2.0 * float(special.xlogy(observed, observed / expected).sum()), len(observed) - 1
+    statistic, freedom = 2.0 * float(special.xlogy(observed, observed / expected).sum()), len(observed) - 1
+    # Williams (1976): χ² has the mean of G / q up to terms of 1/n²; without it thousands of small cells raise alarms.
+    q = 1.0 + ((counts.sum() / expected).sum() - 1.0) / (6.0 * counts.sum() * max(freedom, 1))
+    return statistic / q, freedom
 
 
 def _chi_squared_tail(statistic: np.ndarray, freedom: np.ndarray) -> np.ndarray:
