@@ -1,20 +1,30 @@
 """From data to a Fit: one learner a file."""
 
+from ._absolute_discounting import AbsoluteDiscounting as AbsoluteDiscounting
 from ._abstract import AbstractConfidence as AbstractConfidence
 from ._abstract import Fit as Fit
 from ._abstract import History as History
 from ._abstract import Learner as Learner
 from ._abstract import Status as Status
+from ._add_constant import AddConstant as AddConstant
 from ._confidence import Classical as Classical
 from ._confidence import Wilson as Wilson
 from ._conjugate import Dirichlet as Dirichlet
 from ._conjugate import NormalInverseGamma as NormalInverseGamma
+from ._good_turing import GoodTuring as GoodTuring
 from ._gradient_descent import GradientDescent as GradientDescent
+from ._hierarchical import Hierarchical as Hierarchical
 from ._maximum_likelihood import MaximumLikelihood as MaximumLikelihood
+from ._reversible import Reversible as Reversible
 
 LEARNERS: dict[str, type] = {
     "maximum_likelihood": MaximumLikelihood,
     "dirichlet": Dirichlet,
     "normal_inverse_gamma": NormalInverseGamma,
     "gradient_descent": GradientDescent,
+    "add_constant": AddConstant,
+    "absolute_discounting": AbsoluteDiscounting,
+    "good_turing": GoodTuring,
+    "hierarchical": Hierarchical,
+    "reversible": Reversible,
 }

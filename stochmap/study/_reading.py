@@ -96,6 +96,12 @@ def _problem(options: Any, read_table: Reader | None) -> Problem:
     for truth, distribution in itertools.product(truths, inputs):
         _check(truth, distribution, where)
     learners = _learners(options["learners"], {truth.family for truth in truths}, where)
+    for (name, learner), truth in itertools.product(learners.items(), truths):
+        if getattr(learner, "square", False) and truth.num_x != truth.num_y:
+            raise StudyError(
+                f"{where}: learner {name!r} serves square mappings, not {truth.num_x} × {truth.num_y} ones: "
+                "make num_x and num_y equal"
+            )
     kinds = options["truth"]["kind"], options.get("inputs", {"kind": "uniform"})["kind"]
     return Problem(convert(options["name"], str, f"{where}, `name`"), truths, inputs, num_samples, learners, *kinds)
 
