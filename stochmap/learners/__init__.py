@@ -15,7 +15,12 @@ from ._good_turing import GoodTuring as GoodTuring
 from ._gradient_descent import GradientDescent as GradientDescent
 from ._hierarchical import Hierarchical as Hierarchical
 from ._maximum_likelihood import MaximumLikelihood as MaximumLikelihood
+from ._natural_gradient import NaturalGradient as NaturalGradient
+from ._online import Online as Online
+from ._pair_blocks import PairBlocks as PairBlocks
+from ._pair_blocks import pair_blocks as pair_blocks
 from ._reversible import Reversible as Reversible
+from ._running_moments import RunningMoments as RunningMoments
 
 LEARNERS: dict[str, type] = {
     "maximum_likelihood": MaximumLikelihood,
@@ -27,4 +32,7 @@ LEARNERS: dict[str, type] = {
     "good_turing": GoodTuring,
     "hierarchical": Hierarchical,
     "reversible": Reversible,
+    "online": Online,
+    "natural_gradient": NaturalGradient,
+    "running_moments": RunningMoments,
 }

@@ -46,6 +46,14 @@ class AbstractPosterior(eqx.Module):
         """Return the posterior after two datasets, from that after each of them under the same prior."""
         ...
 
+    @abc.abstractmethod
+    def forget(self, prior: Self, kept: Float[Array, "x"]) -> Self:
+        """Return the posterior with a share of what each x has learned: kept·η + (1 − kept)·η_prior.
+
+        η are the natural parameters (stabilised forgetting, Kulhavý & Zarrop 1993).
+        """
+        ...
+
     @property
     @abc.abstractmethod
     def natural_parameters(self) -> Array:

@@ -74,6 +74,11 @@ class Dirichlet(AbstractPosterior):
         """Add the concentrations, and take the prior off that was counted twice."""
         return Dirichlet(self.concentration + other.concentration - prior.concentration)
 
+    def forget(self, prior: "Dirichlet", kept: Float[Array, "x"]) -> "Dirichlet":
+        """Return kept·a + (1 − kept)·a_prior."""
+        share = kept[..., None]
+        return Dirichlet(share * self.concentration + (1.0 - share) * prior.concentration)
+
     def log_evidence(self, statistics: Counts) -> Float[Array, "*runs x"]:
         """Return lnΓ(A) − lnΓ(A + n) + Σ_y [lnΓ(a_y + c_y) − lnΓ(a_y)] for every row, in nats.
 

@@ -109,6 +109,22 @@ class NormalInverseGamma(AbstractPosterior):
         merged = NormalInverseGamma.from_natural(about(self) + about(other) - about(prior))
         return NormalInverseGamma(merged.mean + self.mean, merged.kappa, merged.alpha, merged.beta)
 
+    def forget(self, prior: "NormalInverseGamma", kept: Float[Array, "x"]) -> "NormalInverseGamma":
+        """Mix the natural parameters, without the differences of large numbers that they would bring.
+
+        With w = kept·κ and w₀ = (1 − kept)·κ₀: κ' = w + w₀, μ' = (wμ + w₀μ₀)/κ', α and β are mixed likewise, and to β
+        comes ½ww₀(μ − μ₀)²/κ'.
+        """
+        lost = 1.0 - kept
+        own, other = kept * self.kappa, lost * prior.kappa
+        kappa, shift = own + other, prior.mean - self.mean
+        return NormalInverseGamma(
+            self.mean + shift * other / kappa,
+            kappa,
+            kept * self.alpha + lost * prior.alpha,
+            kept * self.beta + lost * prior.beta + 0.5 * own * other * shift**2 / kappa,
+        )
+
     def log_evidence(self, statistics: Moments) -> Float[Array, "*runs x"]:
         """Return ½ ln(κ/κ') + α ln β − α' ln β' + lnΓ(α') − lnΓ(α) − (n/2) ln 2π for every x, in nats.
 

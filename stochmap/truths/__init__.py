@@ -1,6 +1,7 @@
 """How a true mapping is drawn (on the host, in float64), and how its inputs are distributed."""
 
 from ._dirichlet import Dirichlet as Dirichlet
+from ._drifting_logits import DriftingLogits as DriftingLogits
 from ._fixed import Fixed as Fixed
 from ._gaussian import Gaussian as Gaussian
 from ._inputs import INPUTS as INPUTS
@@ -24,5 +25,6 @@ TRUTHS: dict[str, type] = {
     "sparse": Sparse,
     "gaussian": Gaussian,
     "normal_inverse_gamma": NormalInverseGamma,
+    "drifting_logits": DriftingLogits,
     "fixed": Fixed,
 }

@@ -16,6 +16,7 @@ EXAMPLES = {
     "dirichlet": [{"num_x": 3, "num_y": 5}, {"num_x": 1, "num_y": 200, "concentration": 1e-3}],
     "noisy_permutation": [{"num_x": 7}, {"num_x": 3, "noise": 0.0}, {"num_x": 1, "noise": 1.0}],
     "sparse": [{"num_x": 3, "num_y": 5, "outcomes": 2}, {"num_x": 2, "num_y": 3, "outcomes": 3, "concentration": 0.1}],
+    "drifting_logits": [{"num_x": 3, "num_y": 5, "parts": 4}, {"num_x": 1, "num_y": 2, "parts": 1, "drift": 1.0}],
     "gaussian": [{}, {"mean": 1.0, "std": 2.5, "num_x": 4}],
     "normal_inverse_gamma": [{}, {"mean": -3.0, "kappa": 0.1, "alpha": 0.5, "beta": 4.0, "num_x": 6}],
     "fixed": [
