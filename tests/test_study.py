@@ -68,7 +68,7 @@ def test_the_identity_is_plain_data_with_every_option_resolved():
             "inputs": {"kind": "uniform"},
             "learners": [
                 {"name": "maximum_likelihood", "kind": "maximum_likelihood"},
-                {"name": "dirichlet", "kind": "dirichlet", "concentration": 0.5},
+                {"name": "dirichlet", "kind": "dirichlet", "concentration": 0.5, "prior": "symmetric"},
             ],
         }
     ]

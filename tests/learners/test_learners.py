@@ -101,7 +101,7 @@ def test_a_learner_is_its_options(kind):
 
 @pytest.mark.parametrize(("kind", "family"), CASES)
 def test_a_fit_is_whole(fits, kind, family):
-    fit, data = fits[kind, family], data_for(kind, family)
+    fit = fits[kind, family]
     assert fit.mapping.num_x == 3
     assert fit.status.shape == fit.steps.shape == (RUNS,)
     assert set(fit.status.tolist()) <= {int(status) for status in Status} - {Status.NON_FINITE}
