@@ -14,6 +14,7 @@ from ._conjugate import NormalInverseGamma as NormalInverseGamma
 from ._good_turing import GoodTuring as GoodTuring
 from ._gradient_descent import GradientDescent as GradientDescent
 from ._hierarchical import Hierarchical as Hierarchical
+from ._hierarchical import fit_row_prior as fit_row_prior
 from ._maximum_likelihood import MaximumLikelihood as MaximumLikelihood
 from ._natural_gradient import NaturalGradient as NaturalGradient
 from ._online import Online as Online
@@ -21,6 +22,9 @@ from ._pair_blocks import PairBlocks as PairBlocks
 from ._pair_blocks import pair_blocks as pair_blocks
 from ._reversible import Reversible as Reversible
 from ._running_moments import RunningMoments as RunningMoments
+from ._variational import Variational as Variational
+from ._variational_families import LogisticNormal as LogisticNormal
+from ._variational_families import MeanLogStd as MeanLogStd
 
 LEARNERS: dict[str, type] = {
     "maximum_likelihood": MaximumLikelihood,
@@ -35,4 +39,5 @@ LEARNERS: dict[str, type] = {
     "online": Online,
     "natural_gradient": NaturalGradient,
     "running_moments": RunningMoments,
+    "variational": Variational,
 }

@@ -36,6 +36,7 @@ EXAMPLES = {
     "online": {"concentration": 0.25, "forgetting": 0.9},
     "natural_gradient": {"kappa": 0.5},
     "running_moments": {"weight": 0.5},
+    "variational": {"steps": 50},
 }
 CASES = [(kind, family) for kind, cls in LEARNERS.items() for family in sorted(cls.families)]
 RUNS = 4
