@@ -12,6 +12,7 @@ from stochmap.study import Study as Study
 from stochmap.study import StudyError as StudyError
 
 from . import calibration as calibration
+from . import information as information
 from . import ingest as ingest
 from . import learners as learners
 from . import mappings as mappings

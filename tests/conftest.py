@@ -22,6 +22,7 @@ NUMERICAL = (
     "learners",
     "metrics",
     "calibration",
+    "information",
     "recovery",
 )
 install_import_hook([f"stochmap.{name}" for name in NUMERICAL], "shape_checks.checked")
