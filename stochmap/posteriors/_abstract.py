@@ -123,9 +123,12 @@ def check_positive(name: str, value: float) -> None:
 
 
 def check_label(name: str, value: Any, size: int) -> None:
-    """Raise ValueError unless a label that is known, not traced, lies in 0 … size − 1."""
-    if not isinstance(value, Tracer) and not 0 <= value < size:
-        raise ValueError(f"{name} must lie in 0 … {size - 1}, got {value}: relabel the values")
+    """Raise ValueError unless a label that is known, not traced, or each of several, lies in 0 … size − 1."""
+    if isinstance(value, Tracer):
+        return
+    wrong = np.ravel(value)[(np.ravel(value) < 0) | (np.ravel(value) >= size)]
+    if wrong.size:
+        raise ValueError(f"{name} must lie in 0 … {size - 1}, got {wrong[0]}: relabel the values")
 
 
 def check_value(value: Any) -> None:

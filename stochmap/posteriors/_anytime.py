@@ -20,7 +20,7 @@ _HALVINGS = 60
 
 
 def log_martingale(
-    prior: Dirichlet, counts: Counts, probabilities: Float[Array, "*runs x y"] | Float[np.ndarray, "*runs x y"]
+    prior: Dirichlet, counts: Counts, probabilities: Float[Array, "... x y"] | Float[np.ndarray, "... x y"]
 ) -> Float[np.ndarray, "*runs x"]:
     """Return ln(evidence_x / ∏_y p_xy^c_xy) for every row (host).
 
@@ -153,17 +153,23 @@ class DriftAlarm(eqx.Module):
 
 
 def first_alarm(
-    alarm: DriftAlarm, x: Int[Array, "rows"], y: Int[Array, "rows"], false_alarm: float
+    alarm: DriftAlarm,
+    x: Int[Array, "rows"] | Int[np.ndarray, "rows"],
+    y: Int[Array, "rows"] | Int[np.ndarray, "rows"],
+    false_alarm: float,
 ) -> tuple[Int[Array, ""], DriftAlarm]:
     """Return how many of these observations it took until the alarm sounded (−1: it did not), and the alarm after all.
 
     Raises:
-        ValueError: α lies outside (0, 1).
+        ValueError: α lies outside (0, 1), or an x or y is out of range (where they are known, not traced).
     """
+    num_x, num_y = alarm.counts.shape
+    check_label("x", x, num_x)
+    check_label("y", y, num_y)
 
     def step(carry: DriftAlarm, pair: tuple[Array, Array]) -> tuple[DriftAlarm, Array]:
         carry = carry.update(*pair)
         return carry, carry.sounds(false_alarm)
 
-    alarm, sounded = jax.lax.scan(step, alarm, (x, y))
+    alarm, sounded = jax.lax.scan(step, alarm, (jnp.asarray(x), jnp.asarray(y)))
     return jnp.where(sounded.any(), jnp.argmax(sounded) + 1, -1), alarm

@@ -1,6 +1,7 @@
 """Concentrations of Dirichlet rows by rule: each a function of the table of counts [x, y] (traced or not)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +65,7 @@ def empirical_bayes(counts: Counts) -> Float[Array, "*runs x y"]:
         rows = k * (digamma(k * a) - digamma(n + k * a)).sum(axis=-1)
         return rows + (digamma(c + a[..., None]) - digamma(a)[..., None]).sum(axis=(-2, -1))
 
-    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = 0.5 * (low + high)
         rising = slope(middle) > 0.0
