@@ -24,6 +24,7 @@ ORDER = [
     {"metrics", "calibration", "information"},
     {"study"},
     {"recovery", "datasets"},
+    {"validation"},
 ]
 NUMERICAL = set().union(*ORDER)
 EDGES = {"ingest", "store", "report"}
