@@ -10,9 +10,13 @@ from typing import Any, TypeVar
 from cluster import Executor, InProcessExecutor, Outcome, Progress, RayExecutor
 from jobs import _command
 from jobs._command import UsageError
+from stochmap.store import StoreError
 from stochmap.study import Chunk
 
 C = TypeVar("C", bound=Chunk)
+
+_NAMED = 4
+"""Failed chunks that are named; of more, the number."""
 
 
 def joins_cluster(address: str | None, *, in_process: bool) -> bool:
@@ -76,7 +80,8 @@ def work_off(
         for outcome in executor.map(work, _until(missing, failures)):
             if outcome.error is not None:
                 failures.append(outcome)
-                progress.note(f"chunk {outcome.item.name} failed: {outcome.error}")
+                if outcome.error.kind != "bug":  # a bug ends the work, and is told below
+                    progress.note(f"chunk {outcome.item.name} failed: {outcome.error}")
                 continue
             if outcome.attempts > 1:
                 progress.note(f"chunk {outcome.item.name} was tried {outcome.attempts} times: its worker was lost")
@@ -84,15 +89,29 @@ def work_off(
     if missing and not failures:
         seconds, made = time.perf_counter() - begun, total - done
         print(f"{made:,} {unit} in {seconds:.1f} s, {made / seconds:,.0f} {unit}/s, start-up included")
-    for outcome in failures:
-        print(f"{name}: chunk {outcome.item.name} failed: {outcome.error}", file=sys.stderr)
+    for line in _told(failures):
+        print(f"{name}: {line}", file=sys.stderr)
     return failures
 
 
+def _told(failures: Sequence[Outcome[C]]) -> Iterator[str]:
+    """Yield one line for each kind of failure: the chunks that met it, and the first one's message."""
+    kinds = dict.fromkeys(outcome.error.type for outcome in failures if outcome.error is not None)
+    for kind in kinds:
+        alike = [outcome for outcome in failures if outcome.error is not None and outcome.error.type == kind]
+        names = [outcome.item.name for outcome in alike]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield f"chunk {', '.join(names[:_NAMED])}{more} failed: {alike[0].error}"
+
+
 def first_bug(failures: Sequence[Outcome[C]]) -> Outcome[C] | None:
-    """Return the first failure that the same chunk would meet again, having printed its traceback."""
-    bug = next((outcome for outcome in failures if outcome.error is not None and outcome.error.kind == "bug"), None)
-    if bug is not None and bug.error is not None:
+    """Return the first failure that is a fault of the program's, having printed its traceback.
+
+    A store that cannot be written, as on a full disk, is none: its message is enough.
+    """
+    bugs = (outcome for outcome in failures if outcome.error is not None and outcome.error.kind == "bug")
+    bug = next((outcome for outcome in bugs if outcome.error.type != StoreError.__name__), None)
+    if bug is not None:
         print(bug.error.traceback, file=sys.stderr)
     return bug
 

@@ -24,5 +24,6 @@ NUMERICAL = (
     "calibration",
     "information",
     "recovery",
+    "datasets",
 )
 install_import_hook([f"stochmap.{name}" for name in NUMERICAL], "shape_checks.checked")

@@ -39,7 +39,7 @@ class Table(NamedTuple):
         return len(self.inputs)
 
     @property
-    def row_starts(self) -> Int[np.ndarray, "num_x+1"]:
+    def row_starts(self) -> Int[np.ndarray, "{self.num_x}+1"]:
         """Where the cells of each x start, and where the last ones end."""
         assert self.x is not None
         return np.concatenate([[0], np.cumsum(np.bincount(self.x, minlength=self.num_x))])

@@ -1,0 +1,116 @@
+"""From logits to drawn cells: exactness at extreme values, and the two layouts in which a table is looked up."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from chance import assert_mean
+from exact_shares import WHOLE, as_integers, exact, received
+
+from stochmap.mappings import CategoricalMapping
+from stochmap.sampling import _cells, build_alias, categorical_sampler, draw_bits, draw_cells, integer_weights
+from stochmap.streams import Role, run_keys, words_on_host
+
+KEY = run_keys(7, 3 << 32)
+INF = np.inf
+
+LOGITS = {
+    "one outcome": [3.0],
+    "never drawn": [-INF, 0.0, -INF, 1.0, -INF],
+    "one possible": [-INF, -INF, 0.5],
+    "huge": [1e30, 0.0, -1e30],
+    "huge ties": [1e30, -1e30, 1e30, 1e30],
+    "huge and impossible": [-1e30, -INF, -1e30],
+    "ties": [0.25] * 7,
+    "ties for two": [0.0, 5.0, 5.0, -3.0],
+}
+
+
+def drawn(table, start: int, count: int) -> np.ndarray:
+    return np.concatenate(list(draw_cells(table, KEY, start, count)))
+
+
+@pytest.mark.parametrize("name", LOGITS)
+def test_logits_of_any_size_are_drawn_exactly(name):
+    logits = np.array(LOGITS[name])
+    p = CategoricalMapping(logits[None]).probabilities
+    words = received(categorical_sampler(np.ones(1), p).table)
+    np.testing.assert_array_equal(words, as_integers(integer_weights(p[0]), p[0]))
+    assert words.sum() == WHOLE
+    assert (words[np.isneginf(logits)] == 0).all()
+    assert (words[logits < logits.max() - 1e3] == 0).all()
+    total = sum(exact(p))
+    assert all(abs(share - WHOLE * part / total) <= 1 for share, part in zip(words.tolist(), exact(p), strict=True))
+    ties = words[logits == logits.max()]
+    assert ties.max() - ties.min() <= 1
+
+
+def test_a_quarter_of_a_million_outcomes_far_below_one_peak():
+    """The tail together has 3.3e-4; float32 Gumbel noise, JAX's default, all but never draws it.
+
+    Of 2²² rows 1374 are expected there: a tail a quarter too light or too heavy would be seen.
+    """
+    logits = np.append(np.full(1 << 18, -20.5), 0.0)
+    p = CategoricalMapping(logits[None]).probabilities
+    sampler = categorical_sampler(np.ones(1), p)
+    words = received(sampler.table)
+    share = Fraction(int(words[:-1].sum()), WHOLE)
+    assert (p[0, :-1] == p[0, 0]).all()
+    tails, peak = (1 << 18) * Fraction(p[0, 0]), Fraction(p[0, -1])
+    assert abs(share - tails / (tails + peak)) <= Fraction(len(p[0]), 1 << 65)
+    assert words[:-1].max() - words[:-1].min() <= 1
+    tail = np.concatenate([cell < 1 << 18 for cell in draw_cells(sampler.table, KEY, 0, 1 << 22)])
+    assert_mean(tail, float(share), detects=float(share) / 4)
+
+
+@pytest.mark.parametrize("cells", [100, 40_000])
+def test_both_layouts_of_a_table_draw_the_same_cells(monkeypatch, cells):
+    """One cell's three numbers side by side, or three arrays: on either side of the bound, and as the rule has it."""
+    table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
+    start, found = (1 << 32) - 700, []
+    for bound in (0, cells):
+        monkeypatch.setattr(_cells, "_SEPARATE", bound)
+        found.append(drawn(table, start, 1400))
+    np.testing.assert_array_equal(found[0], found[1])
+    words = words_on_host(KEY, Role.PAIR, start, 1400).astype(object)
+    product = ((words[:, 0] << 32) | words[:, 1]) * cells
+    cell = (product >> 64).astype(np.int64)
+    threshold = (table.threshold_high[cell].astype(object) << 32) | table.threshold_low[cell].astype(object)
+    keep = (product & (WHOLE - 1)) < threshold
+    np.testing.assert_array_equal(found[0], np.where(keep, cell, table.alias[cell].astype(np.int64)))
+    assert 0 < keep.sum() < len(keep)
+
+
+@pytest.mark.parametrize(("cells", "kind"), [(256, np.uint8), (257, np.uint16)])
+def test_cells_come_in_the_narrowest_type(cells, kind):
+    found = drawn(build_alias(np.full(cells, 1 / cells)), 0, 20_000)
+    assert found.dtype == kind
+    assert found.max() == cells - 1
+
+
+def test_the_largest_cell_is_drawn_beyond_16_bits():
+    cells = (1 << 16) + 1
+    table = build_alias(np.where(np.arange(cells) == cells - 1, 1.0, 0.0))
+    found = drawn(table, 0, 5)
+    assert found.dtype == np.uint32
+    assert (found == cells - 1).all()
+
+
+@pytest.mark.parametrize("start", [0, (1 << 31) - 10, (1 << 32) - 10, 1 << 40])
+def test_noise_bits_are_the_stream_s_words(start):
+    words = words_on_host(KEY, Role.NOISE, start, 300).astype(np.uint64)
+    bits = np.concatenate(list(draw_bits(KEY, start, 300)))
+    np.testing.assert_array_equal(bits, (words[:, 0] << np.uint64(32)) | words[:, 1])
+
+
+def test_no_block_crosses_a_multiple_of_2_to_the_32():
+    """There the counter's upper half changes, which is one number for a whole block."""
+    whole = 1 << 32
+    for start, count in [(whole - 10, 20), (whole, 5000), (whole - 5000, 12_000), (3 * whole - 1, 2), (7, 1 << 22)]:
+        position = start
+        for first, rows, used in _cells.blocks(start, count):
+            assert first == position
+            assert 0 < used <= rows
+            assert first // whole == (first + used - 1) // whole
+            position += used
+        assert position == start + count
