@@ -58,13 +58,13 @@ def encode_row_groups(schema: pa.Schema, num_rows: int, batches: Iterable[pa.Rec
 def encode(table: pa.Table) -> memoryview:
     """The file's bytes: the same table and the same pyarrow give the same bytes.
 
-    Integers are plain under Snappy, which every reader has: as quick as BYTE_STREAM_SPLIT under LZ4, which Spark 4.1 and
-    older cannot read, and a tenth larger; a dictionary takes several times as long. Text is dictionary-coded, floats are plain and uncompressed (compressed, fitted probabilities shrink by 12 %
-    for twice the time). Pages carry checksums; `run_id` has statistics so that readers skip row groups. The Arrow
-    schema is not stored: a reader sees Parquet's own types, the same in every file. The cut of `table` into blocks
-    decides where pages end, so it is part of what must be the same.
+    Integers are plain under Snappy, which every reader has: as quick as BYTE_STREAM_SPLIT under LZ4, which Spark 4.1
+    and older cannot read, and a tenth larger; a dictionary takes several times as long. Text is dictionary-coded,
+    floats are plain and uncompressed (compressed, fitted probabilities shrink by 12 % for twice the time). Pages carry
+    checksums; `run_id` has statistics so that readers skip row groups. The Arrow schema is not stored: a reader sees
+    Parquet's own types, the same in every file. The cut of `table` into blocks decides where pages end, so it is part
+    of what must be the same.
     """
-    integers = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     coded = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
     options = {
