@@ -11,6 +11,8 @@ from stochmap.study import Chunk as Chunk
 from stochmap.study import Study as Study
 from stochmap.study import StudyError as StudyError
 
+from . import calibration as calibration
+from . import information as information
 from . import ingest as ingest
 from . import learners as learners
 from . import mappings as mappings

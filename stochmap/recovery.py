@@ -3,18 +3,20 @@
 import functools
 import math
 import zlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from stochmap.columns import Labels
-from stochmap.learners import Fit, Learner, Status
+from stochmap.learners import Fit, Learner, PairBlocks, Status, pair_blocks
 from stochmap.metrics import METRIC_COLUMNS, score
 from stochmap.posteriors import Interval
 from stochmap.sampling import (
     Counts,
     Moments,
+    Pairs,
     Statistics,
     categorical_sampler,
     draw_counts,
@@ -25,7 +27,7 @@ from stochmap.sampling import (
 from stochmap.sharding import LANE_AXIS, batch_size, collect_runs, pad_runs, place_runs
 from stochmap.streams import Role, run_keys, words_at
 from stochmap.study import Chunk, Condition, Study
-from stochmap.truths import CategoricalTable, TruthTable
+from stochmap.truths import CategoricalTable, GaussianTable, TruthTable
 
 LEVEL = 0.95
 """Of the intervals in ``estimates`` and of those whose ``coverage`` is told."""
@@ -81,6 +83,7 @@ class _Results(NamedTuple):
     run_ids: np.ndarray
     keys: np.ndarray
     truth: dict[str, np.ndarray]
+    parts: np.ndarray | None
     statistics: Statistics
     learned: dict[str, _Scored]
 
@@ -88,15 +91,21 @@ class _Results(NamedTuple):
 def _run_batch(study: Study, condition: Condition, runs: _Runs) -> _Results:
     inputs = condition.inputs.probabilities(condition.truth.num_x)
     truth = condition.truth.draw(runs.keys)._replace(inputs=inputs)
-    statistics = _draw_statistics(truth, runs.keys, condition.num_samples)
+    learners = study.problem(condition.problem).learners
+    drifts = isinstance(truth, CategoricalTable) and truth.parts is not None
+    in_order = drifts or any(learner.needs == "pairs" for learner in learners.values())
+    blocks = _draw_blocks(truth, runs.keys, condition.num_samples) if in_order else None
+    counted = _count_blocks(blocks) if drifts and blocks is not None else None
+    statistics = counted or _draw_statistics(truth, runs.keys, condition.num_samples)
     learned = {}
     # By name, so that a store's bytes do not depend on the order in its study's file.
-    for name, learner in sorted(study.problem(condition.problem).learners.items()):
-        fit = _fit(learner, runs.learner_keys[name], statistics)
+    for name, learner in sorted(learners.items()):
+        fit = _fit(learner, runs.learner_keys[name], blocks if learner.needs == "pairs" else statistics)
         # Through the class: through the object Equinox would wrap the method anew, which costs a quarter of `score`.
         intervals = Fit.interval(fit, LEVEL)
         learned[name] = _Scored(fit, intervals, score(truth, fit, statistics, intervals))
-    return _Results(runs.run_ids, runs.keys, truth.parameters(), statistics, learned)
+    parts = truth.parts if isinstance(truth, CategoricalTable) else None
+    return _Results(runs.run_ids, runs.keys, truth.parameters(), parts, statistics, learned)
 
 
 def _joined(batches: list[_Results], count: int) -> _Results:
@@ -132,18 +141,54 @@ def _draw_statistics(truth: TruthTable, keys: np.ndarray, num_samples: int) -> S
     return draw_moments(gaussian_sampler(truth.inputs, truth.mean, truth.std), keys, num_samples)
 
 
+def _draw_pairs(truth: TruthTable, keys: np.ndarray, num_samples: int) -> Iterator[Pairs]:
+    """Yield each run's pairs in their order; where the truth drifts, each part of the rows from its own table."""
+    if isinstance(truth, CategoricalTable):
+        parts = truth.probabilities[:, None] if truth.parts is None else truth.parts
+        samplers: Any = [categorical_sampler(truth.inputs, parts[:, part]) for part in range(parts.shape[1])]
+    else:
+        samplers = [gaussian_sampler(truth.inputs, truth.mean, truth.std)]
+    borders = [num_samples * part // len(samplers) for part in range(len(samplers) + 1)]
+    for run, key in enumerate(keys):
+        drawn = [
+            draw_pairs(_sampler_of(sampler, run), key, first, last - first)
+            for sampler, first, last in zip(samplers, borders, borders[1:], strict=False)
+        ]
+        yield jax.tree.map(lambda *columns: np.concatenate(columns), *drawn)
+
+
+def _sampler_of(sampler: Any, run: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[run] if isinstance(leaf, np.ndarray) else leaf, sampler)
+
+
+def _draw_blocks(truth: TruthTable, keys: np.ndarray, num_samples: int) -> PairBlocks:
+    """Draw the pairs of every run of a batch, for the learners that need them in order."""
+    x, y, value = zip(*_draw_pairs(truth, keys, num_samples), strict=True)
+    if isinstance(truth, CategoricalTable):
+        return pair_blocks(np.stack(x), np.stack(y), *truth.probabilities.shape[-2:])
+    return pair_blocks(np.stack(x), np.stack(value), truth.mean.shape[-1])
+
+
+def _count_blocks(blocks: PairBlocks) -> Counts:
+    assert blocks.num_y is not None
+    cells = blocks.x * blocks.num_y + blocks.y  # rows beyond the last pair lie beyond the last cell
+    size = blocks.num_x * blocks.num_y
+    counts = [np.bincount(run[run < size], minlength=size) for run in np.asarray(cells)]
+    return Counts(np.reshape(counts, (-1, blocks.num_x, blocks.num_y)))
+
+
 @functools.cache
 def _program(learner: Learner) -> Any:
-    def fit_one(key: Any, statistics: Statistics) -> Fit:
-        return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), statistics)
+    def fit_one(key: Any, data: Statistics | PairBlocks) -> Fit:
+        return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), data)
 
     return jax.jit(jax.vmap(fit_one, axis_name=LANE_AXIS))
 
 
-def _fit(learner: Learner, keys: np.ndarray, statistics: Statistics) -> Fit:
+def _fit(learner: Learner, keys: np.ndarray, data: Statistics | PairBlocks | None) -> Fit:
     """Fit a batch on the devices and bring it back in float64."""
     program = _program(learner)
-    fit = collect_runs([program(*part) for part in place_runs((keys, statistics))])
+    fit = collect_runs([program(*part) for part in place_runs((keys, data))])
     return jax.tree.map(lambda leaf: leaf.astype(np.float64) if leaf.dtype == np.float32 else leaf, fit)
 
 
@@ -215,14 +260,13 @@ def _statistics(cells: Columns, statistics: Statistics) -> Columns:
 
 
 def _samples(condition: Condition, results: _Results) -> list[Columns]:
-    inputs = condition.inputs.probabilities(condition.truth.num_x)
-    sampler_of = categorical_sampler if isinstance(results.statistics, Counts) else gaussian_sampler
-    blocks = []
-    for index, run_id in enumerate(results.run_ids):
-        sampler = sampler_of(inputs, *(values[index] for values in results.truth.values()))
-        x, y, value = draw_pairs(sampler, results.keys[index], 0, condition.num_samples)
-        blocks.append({"run_id": np.full(condition.num_samples, run_id), "x": x, "y": y, "value": value})
-    return blocks
+    inputs, rows = condition.inputs.probabilities(condition.truth.num_x), condition.num_samples
+    if isinstance(results.statistics, Counts):
+        truth = CategoricalTable(results.truth["probability"], inputs, parts=results.parts)
+    else:
+        truth = GaussianTable(results.truth["mean"], results.truth["std"], inputs)
+    drawn = zip(results.run_ids, _draw_pairs(truth, results.keys, rows), strict=True)
+    return [{"run_id": np.full(rows, run_id), **pairs._asdict()} for run_id, pairs in drawn]
 
 
 def _fits(run_ids: np.ndarray, learner: str, learned: _Scored) -> Columns:

@@ -21,6 +21,8 @@ NUMERICAL = (
     "posteriors",
     "learners",
     "metrics",
+    "calibration",
+    "information",
     "recovery",
     "datasets",
 )

@@ -54,8 +54,8 @@ class Guess(Constant):
 
 
 @dataclass(frozen=True)
-class FromPairs(Constant):
-    needs: ClassVar = "pairs"
+class FromImages(Constant):
+    needs: ClassVar = "images"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def test_the_identity_is_plain_data_with_every_option_resolved():
             "inputs": {"kind": "uniform"},
             "learners": [
                 {"name": "maximum_likelihood", "kind": "maximum_likelihood"},
-                {"name": "dirichlet", "kind": "dirichlet", "concentration": 0.5},
+                {"name": "dirichlet", "kind": "dirichlet", "concentration": 0.5, "prior": "symmetric"},
             ],
         }
     ]
@@ -358,8 +358,8 @@ BAD_PROBLEMS = [
     ({"learners": [{"kind": "gradient_descent", "optimizer": "adm"}]}, "unknown optimizer 'adm': choose one of"),
     ({"learners": [{"kind": "own_kinds:NoLearner"}]}, "NoLearner does not serve: it needs needs, families and a call"),
     (
-        {"learners": [{"kind": "own_kinds:FromPairs"}]},
-        "it needs pairs, a study gives statistics: choose another learner",
+        {"learners": [{"kind": "own_kinds:FromImages"}]},
+        "it needs images, a study gives statistics or pairs: choose another learner",
     ),
 ]
 

@@ -46,10 +46,10 @@ class Check(NamedTuple):
 def check(table: Table, tallies: Mapping[str, np.ndarray], *, independent: bool) -> Check:
     """Test the tallies of all rows against the table they were drawn from.
 
-    Categorical: for each x the G-test of its outcomes, G = 2 Σ O ln(O/E) with E = n_x·p(y|x), corrected by
-    Williams (1976), against χ² with (outcomes − 1) degrees of freedom, and for independent rows one of the inputs. Where cells are counted in groups,
-    one test of all groups. Gaussian: the mean's normal and the variance's χ² test of each x, and the numbers of values
-    beyond 4, 5 and 5.5 standard deviations, exactly, by Poisson's distribution.
+    Categorical: for each x the G-test of its outcomes, G = 2 Σ O ln(O/E) with E = n_x·p(y|x), corrected by Williams
+    (1976), against χ² with (outcomes − 1) degrees of freedom; for independent rows one of the inputs, too. Where cells
+    are counted in groups, one test of all groups. Gaussian: the mean's normal and the variance's χ² test of each x, and
+    the numbers of values beyond 4, 5 and 5.5 standard deviations, by Poisson's distribution.
 
     Args:
         table: the truth, with its inputs.

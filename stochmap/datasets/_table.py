@@ -63,6 +63,8 @@ def build_table(dataset: Dataset) -> Table:
         drawn = with_inputs(drawn, dataset.inputs)
     except ValueError as error:
         raise StudyError(f"inputs ({dataset.inputs_kind}): {error}") from error
+    if isinstance(drawn, CategoricalTable) and drawn.parts is not None:
+        raise StudyError(f"truth ({dataset.truth_kind}): it changes while it is sampled: use a kind that stands still")
     if isinstance(drawn, GaussianTable):
         nothing = (None, None, None, None)
         return Table(drawn.inputs, *nothing, drawn.mean, drawn.std, None, build_alias(drawn.inputs))

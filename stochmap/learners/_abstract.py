@@ -32,7 +32,7 @@ class History(NamedTuple):
 
 
 class AbstractConfidence(eqx.Module):
-    """Confidence intervals that do not come from a posterior; leading axes are independent runs."""
+    """Intervals that do not come from an exact posterior; leading axes are independent runs."""
 
     @abc.abstractmethod
     def interval(self, level: float) -> dict[str, Interval]:

@@ -13,25 +13,41 @@ from ._abstract import Fit, Status
 
 @dataclass(frozen=True)
 class Dirichlet:
-    """The exact posterior of a table under a symmetric Dirichlet(a) prior for every row.
+    """The exact posterior of a table under a Dirichlet prior for every row.
 
-    The fit is its mean, (c + a)/(n + k·a).
+    The fit is its mean, (c + a)/(n + Σa).
+
+    Args:
+        concentration: a, the same for every outcome, under the ``symmetric`` prior: ½ unless it is given.
+        prior: ``symmetric``, or the name of a rule in ``posteriors.PRIORS``; ``empirical_bayes`` fits a to the run's
+            own counts, and its intervals take the fitted value as known.
 
     Raises:
-        ValueError: the concentration is not positive.
+        ValueError: the concentration is not positive, or stands beside a rule; or the rule is unknown.
     """
 
-    concentration: float = 0.5
+    concentration: float | None = None
+    prior: str = "symmetric"
     needs: ClassVar = "statistics"
     families: ClassVar = frozenset({"categorical"})
 
     def __post_init__(self) -> None:
-        posteriors.check_positive("concentration", self.concentration)
+        if self.prior not in ("symmetric", *posteriors.PRIORS):
+            raise ValueError(f"unknown prior {self.prior!r}: choose one of symmetric, {', '.join(posteriors.PRIORS)}")
+        if self.prior == "symmetric":
+            concentration = 0.5 if self.concentration is None else self.concentration
+            posteriors.check_positive("concentration", concentration)
+            object.__setattr__(self, "concentration", concentration)
+        elif self.concentration is not None:
+            raise ValueError(f"concentration is that of the symmetric prior, got {self.concentration}: leave it out")
 
     def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
         """Fit one run's counts."""
-        posterior = posteriors.Dirichlet.prior(self.concentration, *data.n.shape).update_all(data)
-        return _fit(posterior)
+        if self.concentration is not None:
+            prior = posteriors.Dirichlet.prior(self.concentration, *data.n.shape)
+        else:
+            prior = posteriors.Dirichlet(posteriors.PRIORS[self.prior](data))
+        return _fit(prior.update_all(data))
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,16 @@ def maximum_likelihood_kl(p: Any, n: int) -> float:
     A finite sum; it tends to (k − 1)/(2n), and is 6 % below it where n is a few dozen times k.
     """
     p = np.asarray(p, dtype=np.float64)
-    p = p[p > 0][:, None]
-    count = np.arange(1, n + 1)
+    p = p[p > 0]
+    count = np.arange(n + 1)
+    return float((_binomial(n, p) * special.xlogy(count / n, count / (n * p[:, None]))).sum())
+
+
+def _binomial(n: int, p: Float[np.ndarray, "y"]) -> Float[np.ndarray, "y counts"]:
+    """Return P(C_j = c), C_j ~ Binomial(n, p_j), for c = 0 … n."""
+    count = np.arange(n + 1)
     choose = special.gammaln(n + 1) - special.gammaln(count + 1) - special.gammaln(n - count + 1)
-    probability = np.exp(choose + special.xlogy(count, p) + special.xlog1py(n - count, -p))
-    return float((probability * (count / n) * np.log(count / (n * p))).sum())
+    return np.exp(choose + special.xlogy(count, p[:, None]) + special.xlog1py(n - count, -p[:, None]))
 
 
 def add_constant_l2_squared(p: Any, n: int, constant: float) -> float:
@@ -51,6 +56,52 @@ def add_constant_l2_squared(p: Any, n: int, constant: float) -> float:
     k = len(p)
     bias = (constant * (1.0 - k * p)) ** 2
     return float((n * (1.0 - (p**2).sum()) + bias.sum()) / (n + k * constant) ** 2)
+
+
+def add_constant_kl(p: Any, n: int, constant: float) -> float:
+    """Return the exact E KL(p‖q) of q = (c + a)/(n + k·a), in nats: Σ_j p_j (ln p_j − E ln(C_j + a)) + ln(n + k·a).
+
+    A finite sum over C_j ~ Binomial(n, p_j). The least that any estimator can promise for every p is ``minimax_kl``.
+    """
+    p = np.asarray(p, dtype=np.float64)
+    log_count = (_binomial(n, p) * np.log(np.arange(n + 1) + constant)).sum(axis=-1)
+    return float((special.xlogy(p, p) - p * log_count).sum() + np.log(n + len(p) * constant))
+
+
+def add_constant_chi_squared(p: Any, n: int, constant: float) -> float:
+    """Return the exact E Σ_j (p_j − q_j)²/q_j of q = (c + a)/(n + k·a): (n + k·a) Σ_j p_j² E[1/(C_j + a)] − 1.
+
+    For a = 1 it is (n + k)/(n + 1)·(1 − Σ_j p_j(1 − p_j)^(n+1)) − 1 ≤ (k − 1)/(n + 1) (Kamath et al. 2015).
+    """
+    p = np.asarray(p, dtype=np.float64)
+    inverse = (_binomial(n, p) / (np.arange(n + 1) + constant)).sum(axis=-1)
+    return float((n + len(p) * constant) * (p**2 * inverse).sum() - 1.0)
+
+
+def braess_sauer_kl(p: Any, n: int) -> float:
+    """Return the exact E KL(p‖q) of Braess & Sauer's estimator for two outcomes, in nats.
+
+    A count of 0 is raised by ½, of 1 by 1, every other by ¾ (Braess & Sauer 2004): asymptotically minimax in KL, as no
+    constant for all counts is.
+
+    Raises:
+        ValueError: p has not two outcomes.
+    """
+    p = np.asarray(p, dtype=np.float64)
+    if p.shape != (2,):
+        raise ValueError(f"p must have two outcomes, got the shape {p.shape}: the exact sum is for those")
+    amount = np.full(n + 1, 0.75)
+    amount[0], amount[1:2] = 0.5, 1.0
+    count = np.arange(n + 1)
+    total = n + amount + amount[::-1]
+    logs = np.stack([np.log((count + amount) / total), np.log((n - count + amount[::-1]) / total)])
+    chance = _binomial(n, p[:1])[0]
+    return float(special.xlogy(p, p).sum() - (p @ logs) @ chance)
+
+
+def minimax_kl(num_y: Any, n: Any) -> Numbers:
+    """Return (k − 1)/(2n), to which the least worst-case E KL(p‖q) tends as n grows (Braess & Sauer 2004), in nats."""
+    return wilks(np.asarray(num_y) - 1, n)
 
 
 def cramer_rao_mean(std: Any, n: Any) -> Numbers:

@@ -50,7 +50,8 @@ class Cost:
 
 def estimate(study: Study, condition: Condition) -> Cost:
     """Estimate what one run of a condition takes; only the order of magnitude matters."""
-    learners = len(study.problem(condition.problem).learners)
+    chosen = study.problem(condition.problem).learners
+    learners, in_order = len(chosen), sum(learner.needs == "pairs" for learner in chosen.values())
     parameters = (
         2 * condition.truth.num_x if condition.truth.num_y is None else condition.truth.num_x * condition.truth.num_y
     )
@@ -62,10 +63,10 @@ def estimate(study: Study, condition: Condition) -> Cost:
         "samples": condition.num_samples,
     }
     kept = sum(rows[table] for table in study.keep) + 1 + learners
-    seconds = 50e-6 + 20e-9 * condition.num_samples + 2e-6 * parameters * learners
-    return Cost(
-        seconds, 40.0 * kept, 14.0 * kept, kept, LANES * (200.0 * parameters + 12.0 * min(condition.num_samples, 4096))
-    )
+    seconds = 50e-6 + (20e-9 + 500e-9 * in_order) * condition.num_samples + 2e-6 * parameters * learners
+    # Learners that need pairs have all of a batch's in memory, as drawn and padded; the others one block at a time.
+    drawn = 60.0 * condition.num_samples if in_order else 12.0 * min(condition.num_samples, 4096)
+    return Cost(seconds, 40.0 * kept, 14.0 * kept, kept, LANES * (200.0 * parameters + drawn))
 
 
 def chunk_size(study: Study) -> int:

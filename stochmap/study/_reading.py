@@ -105,6 +105,12 @@ def _problem(options: Any, read_table: Reader | None) -> Problem:
     for truth, distribution in itertools.product(truths, inputs):
         _check(truth, distribution, where)
     learners = _learners(options["learners"], {truth.family for truth in truths}, where)
+    for (name, learner), truth in itertools.product(learners.items(), truths):
+        if getattr(learner, "square", False) and truth.num_x != truth.num_y:
+            raise StudyError(
+                f"{where}: learner {name!r} serves square mappings, not {truth.num_x} × {truth.num_y} ones: "
+                "make num_x and num_y equal"
+            )
     kinds = options["truth"]["kind"], options.get("inputs", {"kind": "uniform"})["kind"]
     return Problem(convert(options["name"], str, f"{where}, `name`"), truths, inputs, num_samples, learners, *kinds)
 
@@ -169,8 +175,10 @@ def _learners(options: Any, families: set[str], where: str) -> dict[str, Learner
         place = f"{where}, learner {name!r}"
         learner = build(LEARNERS, {key: value for key, value in entry.items() if key != "name"}, place)
         require_protocol(learner, Learner, "needs, families and a call (key, data)", place)
-        if learner.needs != "statistics":
-            raise StudyError(f"{place}: it needs {learner.needs}, a study gives statistics: choose another learner")
+        if learner.needs not in ("statistics", "pairs"):
+            raise StudyError(
+                f"{place}: it needs {learner.needs}, a study gives statistics or pairs: choose another learner"
+            )
         if name in found:
             raise StudyError(f"{where}: two learners are named {name!r}: give one of them a `name`")
         wrong = families - set(learner.families)

@@ -2,6 +2,7 @@
 
 from ._banded import Banded as Banded
 from ._dirichlet import Dirichlet as Dirichlet
+from ._drifting_logits import DriftingLogits as DriftingLogits
 from ._erasure_channel import ErasureChannel as ErasureChannel
 from ._fixed import Fixed as Fixed
 from ._gaussian import Gaussian as Gaussian
@@ -43,5 +44,6 @@ TRUTHS: dict[str, type] = {
     "reversible": Reversible,
     "gaussian": Gaussian,
     "normal_inverse_gamma": NormalInverseGamma,
+    "drifting_logits": DriftingLogits,
     "fixed": Fixed,
 }

@@ -13,6 +13,8 @@ class CategoricalTable(NamedTuple):
     inputs: Float[np.ndarray, "x"]
     concentration: float | None = None
     """Of the symmetric Dirichlet that every row was drawn from, where it was."""
+    parts: Float[np.ndarray, "*runs parts x y"] | None = None
+    """Where the truth drifts: the tables of equal parts of the dataset in order; ``probabilities`` is the last."""
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Return the numbers that identify the mapping, by the names they have in the store."""

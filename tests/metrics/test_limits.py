@@ -54,6 +54,45 @@ def test_the_minimax_risk_of_ten_symbols_and_a_hundred_samples():
         assert limits.add_constant_l2_squared(p, 100, 1.0) == pytest.approx(0.00743802, abs=5e-9)
 
 
+@pytest.mark.parametrize("p", [*ROWS, np.array([0.0, 0.3, 0.7])], ids=str)
+@pytest.mark.parametrize("constant", [0.5, 1.0, 2.7])
+def test_adding_a_constant_in_kl_and_chi_squared_by_enumeration(p, constant):
+    n, k = 7, len(p)
+
+    def fit(c: np.ndarray) -> np.ndarray:
+        return (c + constant) / (n + k * constant)
+
+    by_enumeration = expectation(n, p, lambda c: kl(p, fit(c)))
+    assert limits.add_constant_kl(p, n, constant) == pytest.approx(by_enumeration, rel=1e-12)
+    by_enumeration = expectation(n, p, lambda c: ((p - fit(c)) ** 2 / fit(c)).sum())
+    assert limits.add_constant_chi_squared(p, n, constant) == pytest.approx(by_enumeration, rel=1e-12)
+
+
+@pytest.mark.parametrize("p", [np.array([0.5, 0.5]), np.array([0.1, 0.9]), np.array([0.0, 1.0])], ids=str)
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_braess_and_sauers_estimator_by_enumeration(p, n):
+    def fit(c: np.ndarray) -> np.ndarray:
+        raised = c + np.array([{0: 0.5, 1: 1.0}.get(int(count), 0.75) for count in c])
+        return raised / raised.sum()
+
+    by_enumeration = expectation(n, p, lambda c: kl(p, fit(c)))
+    assert limits.braess_sauer_kl(p, n) == pytest.approx(by_enumeration, rel=1e-12)
+
+
+def test_braess_and_sauers_estimator_is_near_the_least_worst_case_where_no_constant_is():
+    """n times the worst case over a grid of p: ½ in the limit. ½ and 1 added to every count stay above it."""
+    n, grid = 500, np.linspace(0, 1, 801)
+    rows = np.stack([grid, 1 - grid], axis=1)
+    worst = max(limits.braess_sauer_kl(row, n) for row in rows)
+    assert n * worst == pytest.approx(n * np.log((n + 1.25) / (n + 0.75)), rel=1e-9)
+    assert n * worst < 0.5
+    assert n * max(limits.add_constant_kl(row, n, 0.5) for row in rows) == pytest.approx(0.5099, abs=1e-4)
+    assert n * limits.add_constant_kl(rows[0], n, 1.0) == pytest.approx(0.99701, abs=5e-6)
+    assert limits.minimax_kl(2, n) == 0.5 / n
+    with pytest.raises(ValueError, match=r"p must have two outcomes, got the shape \(3,\)"):
+        limits.braess_sauer_kl(np.full(3, 1 / 3), n)
+
+
 def test_total_variation_of_maximum_likelihood():
     """Half of Σ E|p̂_j − p_j|, each a binomial's mean deviation; for uniform p, ℓ₁ → √(2(k − 1)/(πn))."""
     p, n = np.array([0.1, 0.3, 0.6]), 4000

@@ -48,6 +48,7 @@ EXAMPLES = {
     "erasure_channel": [{"num_x": 4}, {"num_x": 1, "erasure": 0.0}, {"num_x": 2, "erasure": 1.0}],
     "randomized_response": [{"num_x": 4}, {"num_x": 3, "epsilon": 0.0}, {"num_x": 2, "epsilon": 1e4}, {"num_x": 1}],
     "reversible": [{"num_x": 4}, {"num_x": 5, "shape": 1e-3}, {"num_x": 1}],
+    "drifting_logits": [{"num_x": 3, "num_y": 5, "parts": 4}, {"num_x": 1, "num_y": 2, "parts": 1, "drift": 1.0}],
     "gaussian": [{}, {"mean": 1.0, "std": 2.5, "num_x": 4}],
     "normal_inverse_gamma": [{}, {"mean": -3.0, "kappa": 0.1, "alpha": 0.5, "beta": 4.0, "num_x": 6}],
     "fixed": [
@@ -172,6 +173,9 @@ def test_sizes_below_1_are_refused(kind, num_x):
         ("reversible", {"shape": 0.0}, "shape must be positive and finite, got 0.0: choose"),
         ("gaussian", {"std": 0.0}, "std must be positive and finite, got 0.0: choose"),
         ("gaussian", {"mean": np.inf}, "mean must be finite, got inf: give"),
+        ("drifting_logits", {"parts": 0}, "parts must be at least 1, got 0: give"),
+        ("drifting_logits", {"drift": 1.1}, "drift must lie in 0 … 1, got 1.1: "),
+        ("drifting_logits", {"scale": -1.0}, "scale must be non-negative and finite, got -1.0: "),
         ("normal_inverse_gamma", {"kappa": 0.0}, "kappa must be positive and finite, got 0.0: choose"),
         ("normal_inverse_gamma", {"alpha": -2.0}, "alpha must be positive and finite, got -2.0: choose"),
         ("normal_inverse_gamma", {"beta": np.nan}, "beta must be positive and finite, got nan: choose"),
