@@ -67,7 +67,7 @@ def test_every_kind_is_tried_here():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_truth_is_drawn_from_exactly(kind):
-    """By integer arithmetic over all words: each cell has p(x)·p(y | x) of them, within one; the impossible has none."""
+    """By integer arithmetic: each cell has p(x)·p(y | x) of all words, within one; the impossible has none."""
     chosen = of(kind)
     table = build_table(chosen)
     truth = chosen.truth.draw(chosen.key)
