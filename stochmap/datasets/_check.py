@@ -83,9 +83,12 @@ def _tests(names: list[str], cases: list[tuple[np.ndarray, np.ndarray]]) -> Chec
 
 def _g_test(counts: np.ndarray, probabilities: np.ndarray) -> tuple[float, int]:
     """Return G and its degrees of freedom; neighbouring cells of which few are expected are tested together."""
+    total = counts.sum()
     if counts[probabilities == 0].any():
         return np.inf, 1  # what cannot happen did
-    expected = counts.sum() * probabilities / probabilities.sum()
+    if total == 0:
+        return 0.0, 0
+    expected = total * probabilities / probabilities.sum()
     few = expected < MIN_EXPECTED
     # Each small cell takes the sum on by less than MIN_EXPECTED, so that a bin of twice that has at least so many.
     place = (np.cumsum(expected[few]) / (2.0 * MIN_EXPECTED)).astype(np.int64)
@@ -93,9 +96,12 @@ def _g_test(counts: np.ndarray, probabilities: np.ndarray) -> tuple[float, int]:
     observed = np.concatenate([counts[~few], np.bincount(place, weights=counts[few])])
     expected = np.concatenate([expected[~few], np.bincount(place, weights=expected[few])])
     observed, expected = observed[expected > 0], expected[expected > 0]
-    statistic, freedom = 2.0 * float(special.xlogy(observed, observed / expected).sum()), len(observed) - 1
+    statistic = max(0.0, 2.0 * float(special.xlogy(observed, observed / expected).sum()))
+    freedom = len(observed) - 1
     # Williams (1976): χ² has the mean of G / q up to terms of 1/n²; without it thousands of small cells raise alarms.
-    q = 1.0 + ((counts.sum() / expected).sum() - 1.0) / (6.0 * counts.sum() * max(freedom, 1))
+    # A last bin of which next to nothing is expected is left out: its 1/E would swamp all the others.
+    large = expected[expected >= MIN_EXPECTED]
+    q = 1.0 + max(0.0, (total / large).sum() - 1.0) / (6.0 * total * max(freedom, 1))
     return statistic / q, freedom
 
 
