@@ -24,7 +24,7 @@ ORDER = [
     {"metrics", "calibration", "information"},
     {"study"},
     {"recovery", "datasets"},
-    {"validation"},
+    {"validation", "planning"},
 ]
 NUMERICAL = set().union(*ORDER)
 EDGES = {"ingest", "store", "report"}

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,9 +15,8 @@ from ._variational_families import LogisticNormal, MeanLogStd
 ESTIMATORS = ("reparameterized", "score_function")
 
 _POINTS = 50
-_CHECKED = 2048
-
-Estimate = Callable[[Any, Array], Float[Array, ""]]
+_CHECKED = 1024
+_TOLD = 16
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,14 @@ class Variational:
     families: ClassVar = frozenset({"categorical", "gaussian"})
 
     def __post_init__(self) -> None:
-        for name in ("concentration", "kappa", "alpha", "beta", "steps", "learning_rate", "tolerance"):
+        for name in ("concentration", "kappa", "alpha", "beta", "learning_rate", "tolerance"):
             posteriors.check_positive(name, getattr(self, name))
         if not math.isfinite(self.mean):
             raise ValueError(f"mean must be finite, got {self.mean}: give a number")
         if self.estimator not in ESTIMATORS:
             raise ValueError(f"unknown estimator {self.estimator!r}: choose one of {', '.join(ESTIMATORS)}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}: 1000 are usual")
         least = 2 if self.estimator == "score_function" else 1
         if self.samples < least:
             raise ValueError(f"samples must be at least {least}, got {self.samples}: {self.estimator} needs them")
@@ -82,7 +82,10 @@ class Variational:
         else:
             assert isinstance(data, Moments)
             prior = posteriors.NormalInverseGamma.prior(self.mean, self.kappa, self.alpha, self.beta, len(data.n))
-            start = _pooled(data)
+            # From the mode, and as wide as a single value leaves it uncertain: data may lie anywhere.
+            mode = prior.update_all(data).mode()
+            location = jnp.stack([mode.mean, jnp.log(mode.std)], axis=-1)
+            start = MeanLogStd(location, location.at[:, 0].set(location[:, 1]).at[:, 1].set(0.0))
 
         def reparameterized(q: Any, noise: Array) -> Array:
             return q.elbo(prior, data, noise).sum()
@@ -92,20 +95,25 @@ class Variational:
 
         climb = score_function if self.estimator == "score_function" else reparameterized
         total = jnp.maximum(jnp.asarray(data.num_samples).sum(), 1)
-        q, history = self._maximise(key, start, climb, reparameterized, total)
-        noise = jax.random.normal(jax.random.fold_in(key, 1), (_CHECKED, *q.location.shape), dtype=jnp.float64)
-        status = self._judge(q, jax.grad(lambda q: reparameterized(q, noise))(q))
-        return Fit(q.to_mapping(), status, history.step[-1], confidence=q, history=history)
+        # Draws that no step has seen, of which the first few serve for the history.
+        noise = jax.random.normal(key, (_CHECKED, *start.location.shape), dtype=jnp.float64)
+        q, losses = self._maximise(
+            jax.random.fold_in(key, 1), start, climb, lambda q: -reparameterized(q, noise[:_TOLD]) / total
+        )
+        steps = jnp.arange(1, _POINTS + 1, dtype=jnp.int64) * self._inner
+        status = self._judge(q, jax.grad(reparameterized)(q, noise))
+        return Fit(q.to_mapping(), status, steps[-1], confidence=q, history=History(steps, losses))
 
-    def _maximise(
-        self, key: PRNGKeyArray, q: Any, climb: Estimate, elbo: Estimate, total: Array
-    ) -> tuple[Any, History]:
-        """Climb in 50 rounds; the history holds −ELBO in nats per sample before each of them, and at the end."""
-        inner = -(-self.steps // _POINTS)
+    @property
+    def _inner(self) -> int:
+        return -(-self.steps // _POINTS)
+
+    def _maximise(self, key: PRNGKeyArray, q: Any, climb: Any, loss: Any) -> tuple[Any, Float[Array, "points"]]:
+        """Climb in 50 rounds, and return −ELBO in nats per sample after each."""
         shape, unit = (self.samples, *q.location.shape), jnp.exp(q.log_scale)
 
         def step(index: Any, q: Any) -> Any:
-            noise = jax.random.normal(jax.random.fold_in(keys[0], index), shape, dtype=jnp.float64)
+            noise = jax.random.normal(jax.random.fold_in(key, index), shape, dtype=jnp.float64)
             slope = jax.grad(climb)(q, noise)
             rate = self.learning_rate / (1.0 + index / 20.0)
             # Far from the optimum a full step may lead anywhere: at most as far as q was wide at the start.
@@ -113,17 +121,11 @@ class Variational:
             log_scale = jnp.clip(0.5 * slope.log_scale, -1.0, 1.0)
             return type(q)(q.location + rate * location, q.log_scale + rate * log_scale)
 
-        def loss(q: Any, index: Any) -> Array:
-            noise = jax.random.normal(jax.random.fold_in(keys[1], index), (16, *shape[1:]), dtype=jnp.float64)
-            return (-elbo(q, noise) / total).astype(jnp.float32)
-
         def one_round(q: Any, index: Array) -> tuple[Any, Array]:
-            return jax.lax.fori_loop(index * inner, (index + 1) * inner, step, q), loss(q, index)
+            q = jax.lax.fori_loop(index * self._inner, (index + 1) * self._inner, step, q)
+            return q, loss(q).astype(jnp.float32)
 
-        keys = jax.random.split(key)
-        q, losses = jax.lax.scan(one_round, q, jnp.arange(_POINTS))
-        steps = jnp.arange(_POINTS + 1, dtype=jnp.int64) * inner
-        return q, History(steps, jnp.append(losses, loss(q, _POINTS)))
+        return jax.lax.scan(one_round, q, jnp.arange(_POINTS))
 
     def _judge(self, q: Any, slope: Any) -> Array:
         gain = 0.5 * (jnp.exp(q.log_scale) * slope.location) ** 2 + 0.25 * slope.log_scale**2
@@ -143,15 +145,3 @@ def _score_function(q: Any, prior: Any, data: Statistics, noise: Array) -> Array
         value, closed = q.log_likelihood(data, w), -q.kl_to_prior(prior)
     others = (value.sum(axis=0, keepdims=True) - value) / (len(noise) - 1)
     return ((value - others) * q.log_density(w)).mean(axis=0).sum() + closed.sum()
-
-
-def _pooled(moments: Moments) -> MeanLogStd:
-    """Return a q at the mean and std of all values together, as wide as these are uncertain of a single value."""
-    n, mean, m2 = (jnp.asarray(leaf) for leaf in (moments.n, moments.mean, moments.m2))
-    total = jnp.maximum(n.sum(), 1)
-    centre = (n * mean).sum() / total
-    variance = (m2 + n * (mean - centre) ** 2).sum() / total
-    log_std = 0.5 * jnp.log(jnp.where(variance > 0.0, variance, 1.0))
-    shape = mean.shape
-    location = jnp.stack([jnp.full(shape, centre), jnp.full(shape, log_std)], axis=-1)
-    return MeanLogStd(location, jnp.stack([jnp.full(shape, log_std), jnp.zeros(shape)], axis=-1))
