@@ -12,5 +12,6 @@ jax.config.update("jax_enable_x64", True)  # noqa: FBT003
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Annotated shapes and types of everything numerical hold in every call that a test makes.
-NUMERICAL = ("streams", "variates", "mappings", "truths", "sampling", "posteriors", "learners", "metrics", "recovery")
+NUMERICAL = ("streams", "variates", "mappings", "truths", "sampling", "posteriors", "estimators", "learners", "metrics")
+NUMERICAL += ("recovery",)
 install_import_hook([f"stochmap.{name}" for name in NUMERICAL], "shape_checks.checked")

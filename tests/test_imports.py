@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     {"streams", "sharding", "columns", "building"},
     {"mappings", "variates"},
-    {"truths", "sampling", "posteriors"},
+    {"truths", "sampling", "posteriors", "estimators"},
     {"learners"},
     {"metrics"},
     {"study"},
