@@ -16,6 +16,7 @@ from stochmap.sampling import (
     Counts,
     Moments,
     Statistics,
+    Values,
     categorical_sampler,
     draw_counts,
     draw_moments,
@@ -89,10 +90,14 @@ def _run_batch(study: Study, condition: Condition, runs: _Runs) -> _Results:
     inputs = condition.inputs.probabilities(condition.truth.num_x)
     truth = condition.truth.draw(runs.keys)._replace(inputs=inputs)
     statistics = _draw_statistics(truth, runs.keys, condition.num_samples)
+    learners = study.problem(condition.problem).learners
+    data: dict[str, Statistics | Values] = {"statistics": statistics, "values": statistics}
+    if isinstance(statistics, Moments) and any(learner.needs == "values" for learner in learners.values()):
+        data["values"] = _draw_values(truth, runs.keys, statistics, condition.num_samples)
     learned = {}
     # By name, so that a store's bytes do not depend on the order in its study's file.
-    for name, learner in sorted(study.problem(condition.problem).learners.items()):
-        fit = _fit(learner, runs.learner_keys[name], statistics)
+    for name, learner in sorted(learners.items()):
+        fit = _fit(learner, runs.learner_keys[name], data[learner.needs])
         # Through the class: through the object Equinox would wrap the method anew, which costs a quarter of `score`.
         intervals = Fit.interval(fit, LEVEL)
         learned[name] = _Scored(fit, intervals, score(truth, fit, statistics, intervals))
@@ -132,18 +137,26 @@ def _draw_statistics(truth: TruthTable, keys: np.ndarray, num_samples: int) -> S
     return draw_moments(gaussian_sampler(truth.inputs, truth.mean, truth.std), keys, num_samples)
 
 
+def _draw_values(truth: TruthTable, keys: np.ndarray, moments: Moments, num_samples: int) -> Values:
+    parts = []
+    for index, key in enumerate(keys):
+        parameters = (values[index] for values in truth.parameters().values())
+        parts.append(draw_pairs(gaussian_sampler(truth.inputs, *parameters), key, 0, num_samples))
+    return Values(moments, np.stack([part.x for part in parts]), np.stack([part.value for part in parts]))
+
+
 @functools.cache
 def _program(learner: Learner) -> Any:
-    def fit_one(key: Any, statistics: Statistics) -> Fit:
-        return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), statistics)
+    def fit_one(key: Any, data: Any) -> Fit:
+        return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), data)
 
     return jax.jit(jax.vmap(fit_one, axis_name=LANE_AXIS))
 
 
-def _fit(learner: Learner, keys: np.ndarray, statistics: Statistics) -> Fit:
+def _fit(learner: Learner, keys: np.ndarray, data: Statistics | Values) -> Fit:
     """Fit a batch on the devices and bring it back in float64."""
     program = _program(learner)
-    fit = collect_runs([program(*part) for part in place_runs((keys, statistics))])
+    fit = collect_runs([program(*part) for part in place_runs((keys, data))])
     return jax.tree.map(lambda leaf: leaf.astype(np.float64) if leaf.dtype == np.float32 else leaf, fit)
 
 

@@ -1,6 +1,6 @@
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -15,6 +15,7 @@ Cost = Callable[[PRNGKeyArray, Array], Float[Array, ""]]
 """f(key, sample): a scalar. The key is for costs that are random themselves; most ignore it."""
 
 
+@runtime_checkable
 class Problem(Protocol):
     """What an estimator's bias depends on."""
 

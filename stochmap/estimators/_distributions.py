@@ -1,5 +1,6 @@
 import abc
 import itertools
+import math
 from typing import ClassVar, Self
 
 import equinox as eqx
@@ -248,4 +249,4 @@ class Gaussian(AbstractDistribution):
     def log_prob(self, sample: Float[Array, "dimension"]) -> Float[Array, ""]:
         """Return Σ −½((x − mean)/std)² − ln std − ½ ln 2π."""
         scaled = (sample - self.mean) / self.std
-        return jnp.sum(-0.5 * scaled**2 - jnp.log(self.std) - 0.5 * np.log(2.0 * np.pi))
+        return jnp.sum(-0.5 * scaled**2 - jnp.log(self.std) - 0.5 * math.log(2.0 * math.pi))

@@ -11,10 +11,12 @@ from ._conjugate import Dirichlet as Dirichlet
 from ._conjugate import NormalInverseGamma as NormalInverseGamma
 from ._gradient_descent import GradientDescent as GradientDescent
 from ._maximum_likelihood import MaximumLikelihood as MaximumLikelihood
+from ._sampled_gradient import SampledGradient as SampledGradient
 
 LEARNERS: dict[str, type] = {
     "maximum_likelihood": MaximumLikelihood,
     "dirichlet": Dirichlet,
     "normal_inverse_gamma": NormalInverseGamma,
     "gradient_descent": GradientDescent,
+    "sampled_gradient": SampledGradient,
 }

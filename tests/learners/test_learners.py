@@ -16,9 +16,10 @@ from stochmap.learners import (
     Learner,
     MaximumLikelihood,
     NormalInverseGamma,
+    SampledGradient,
     Status,
 )
-from stochmap.sampling import Counts, Moments
+from stochmap.sampling import Counts, Moments, Values
 from stochmap.sharding import LANE_AXIS
 
 EXAMPLES = {
@@ -26,6 +27,7 @@ EXAMPLES = {
     "dirichlet": {"concentration": 0.25},
     "normal_inverse_gamma": {"mean": 1.0, "kappa": 0.5, "alpha": 3.0, "beta": 2.0},
     "gradient_descent": {"learning_rate": 0.2, "max_steps": 400},
+    "sampled_gradient": {"steps": 200, "compared": 8},
 }
 CASES = [(kind, family) for kind, cls in LEARNERS.items() for family in sorted(cls.families)]
 RUNS = 4
@@ -37,7 +39,16 @@ COUNTS.n[1, 0, 3] = 0  # never seen
 MOMENTS = Moments(
     np.array([[12, 1, 0]] * RUNS), _RNG.normal(size=(RUNS, 3)) * [1, 1, 0], np.array([[30.0, 0.0, 0.0]] * RUNS)
 )
-DATA = {"categorical": COUNTS, "gaussian": MOMENTS}
+_NOISE = _RNG.normal(size=(RUNS, 12))
+_NOISE -= _NOISE.mean(axis=1, keepdims=True)
+_NOISE *= np.sqrt(30.0 / (_NOISE**2).sum(axis=1, keepdims=True))
+VALUES = Values(
+    MOMENTS,
+    np.array([[0] * 12 + [1]] * RUNS, dtype=np.int32),
+    np.concatenate([MOMENTS.mean[:, :1] + _NOISE, MOMENTS.mean[:, 1:2]], axis=1),
+)
+DATA = {("statistics", "categorical"): COUNTS, ("statistics", "gaussian"): MOMENTS}
+DATA |= {("values", "categorical"): COUNTS, ("values", "gaussian"): VALUES}
 
 
 @functools.cache
@@ -45,14 +56,18 @@ def _program(learner: Learner):
     return jax.jit(jax.vmap(learner, axis_name=LANE_AXIS))
 
 
-def run(learner: Learner, data: Counts | Moments):
+def data_of(kind: str, family: str) -> Counts | Moments | Values:
+    return DATA[LEARNERS[kind].needs, family]
+
+
+def run(learner: Learner, data: Counts | Moments | Values):
     keys = jax.random.split(jax.random.key(0), RUNS)
     return jax.tree.map(np.asarray, _program(learner)(keys, jax.tree.map(jnp.asarray, data)))
 
 
 @pytest.fixture(scope="module")
 def fits():
-    return {(kind, family): run(LEARNERS[kind](**EXAMPLES[kind]), DATA[family]) for kind, family in CASES}
+    return {(kind, family): run(LEARNERS[kind](**EXAMPLES[kind]), data_of(kind, family)) for kind, family in CASES}
 
 
 def test_every_learner_has_an_example():
@@ -63,7 +78,7 @@ def test_every_learner_has_an_example():
 def test_a_learner_is_its_options(kind):
     learner = LEARNERS[kind](**EXAMPLES[kind])
     assert isinstance(learner, Learner)
-    assert learner.needs == "statistics"
+    assert learner.needs in ("statistics", "values")
     assert learner.families <= {"categorical", "gaussian"}
     again = construct(LEARNERS[kind], field_values(learner), kind)
     assert again == learner
@@ -74,7 +89,7 @@ def test_a_learner_is_its_options(kind):
 
 @pytest.mark.parametrize(("kind", "family"), CASES)
 def test_a_fit_is_whole(fits, kind, family):
-    fit, data = fits[kind, family], DATA[family]
+    fit, data = fits[kind, family], DATA["statistics", family]
     assert fit.mapping.num_x == 3
     assert fit.status.shape == fit.steps.shape == (RUNS,)
     assert set(fit.status.tolist()) <= {int(status) for status in Status} - {Status.NON_FINITE}
@@ -103,12 +118,11 @@ def test_a_fit_is_whole(fits, kind, family):
 @pytest.mark.parametrize(("kind", "family"), CASES)
 def test_a_fit_is_reproducible_and_each_runs_own(fits, kind, family):
     """The same bits again; and with all other runs exchanged a run keeps its bits."""
-    learner = LEARNERS[kind](**EXAMPLES[kind])
+    learner, data = LEARNERS[kind](**EXAMPLES[kind]), data_of(kind, family)
     fit = fits[kind, family]
-    again = run(learner, DATA[family])
-    others = run(
-        learner, jax.tree.map(lambda leaf: np.concatenate([leaf[:1], np.roll(leaf[1:] * 3, 1, 0)]), DATA[family])
-    )
+    again = run(learner, data)
+    factor = 1 if isinstance(data, Values) else 3
+    others = run(learner, jax.tree.map(lambda leaf: np.concatenate([leaf[:1], np.roll(leaf[1:] * factor, 1, 0)]), data))
     for before, after, exchanged in zip(*map(jax.tree.leaves, (fit, again, others)), strict=True):
         np.testing.assert_array_equal(before, after)
         np.testing.assert_array_equal(before[0], exchanged[0])
@@ -163,6 +177,17 @@ def test_the_normal_inverse_gamma_learner_updates_its_prior(fits):
             lambda: GradientDescent(boundary_tolerance=np.nan),
             "boundary_tolerance must be positive and finite, got nan: ",
         ),
+        (
+            lambda: SampledGradient(estimator="arn"),
+            r"unknown kind 'arn' \(did you mean `arm`\?\): valid kinds are exact",
+        ),
+        (lambda: SampledGradient(samples=1), "num_samples must be at least 2, got 1: give more"),
+        (lambda: SampledGradient(optimizer="adm"), "unknown optimizer 'adm': choose one of adabelief, adam, "),
+        (lambda: SampledGradient(steps=0), "steps must be positive and finite, got 0: give"),
+        (lambda: SampledGradient(compared=-3), "compared must be positive and finite, got -3: give"),
+        (lambda: SampledGradient(learning_rate=np.inf), "learning_rate must be positive and finite, got inf: give"),
+        (lambda: SampledGradient(decay=1.5), "decay must lie in 0 … 1, got 1.5: give"),
+        (lambda: SampledGradient(averaging=-0.1), "averaging must lie in 0 … 1, got -0.1: give"),
     ],
 )
 def test_options_out_of_range_are_refused(build, message):
