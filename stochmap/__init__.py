@@ -11,7 +11,9 @@ from stochmap.study import Chunk as Chunk
 from stochmap.study import Study as Study
 from stochmap.study import StudyError as StudyError
 
+from . import estimators as estimators
 from . import ingest as ingest
+from . import lab as lab
 from . import learners as learners
 from . import mappings as mappings
 from . import metrics as metrics

@@ -13,5 +13,5 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Annotated shapes and types of everything numerical hold in every call that a test makes.
 NUMERICAL = ("streams", "variates", "mappings", "truths", "sampling", "posteriors", "estimators", "learners", "metrics")
-NUMERICAL += ("recovery",)
+NUMERICAL += ("lab", "recovery")
 install_import_hook([f"stochmap.{name}" for name in NUMERICAL], "shape_checks.checked")

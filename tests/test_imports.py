@@ -22,7 +22,7 @@ ORDER = [
     {"truths", "sampling", "posteriors", "estimators"},
     {"learners"},
     {"metrics"},
-    {"study"},
+    {"study", "lab"},
     {"recovery"},
 ]
 NUMERICAL = set().union(*ORDER)
@@ -114,8 +114,8 @@ def test_the_public_names():
     tree = ast.parse(Path(stochmap.__file__).read_text())
     names = [alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
     assert " ".join(sorted(names)) == (
-        "CategoricalMapping Chunk Counts GaussianMapping Moments Study StudyError draw_pairs ingest learners mappings "
-        "metrics posteriors run_chunk run_keys sampling streams truths"
+        "CategoricalMapping Chunk Counts GaussianMapping Moments Study StudyError draw_pairs estimators ingest lab "
+        "learners mappings metrics posteriors run_chunk run_keys sampling streams truths"
     )
     assert all(hasattr(stochmap, name) for name in names)
     assert stochmap.__version__.count(".") == 2

@@ -21,6 +21,7 @@ from stochmap.store._reading import open as open
 from stochmap.store._schemas import SCHEMA_VERSION as SCHEMA_VERSION
 from stochmap.store._schemas import STUDY_TABLES as STUDY_TABLES
 from stochmap.store._schemas import file_metadata as file_metadata
+from stochmap.store._schemas import gradient_schemas as gradient_schemas
 from stochmap.store._schemas import study_schemas as study_schemas
 from stochmap.store._store import Store as Store
 from stochmap.store._store import create_or_open as create_or_open
@@ -49,6 +50,7 @@ __all__ = [
     "create_or_open",
     "encode",
     "file_metadata",
+    "gradient_schemas",
     "missing_ranges",
     "open",
     "study_schemas",
