@@ -13,17 +13,19 @@ def report(directory: Annotated[str, Parameter(name="DIR")], /) -> int:
     """Build the report of a store: one HTML file, its charts as PNG, and its queries as .sql files.
 
     Args:
-        directory: The store, as given to jobs.recover --out.
+        directory: The store, as given to jobs.recover or jobs.gradients --out.
 
     """
     if "://" in directory:
         raise _command.UsageError(f"{directory}: a report is made in a folder: copy the store to one first")
     try:
-        paths = reports.build(directory)
-        rows = reports.summary(directory)
+        if reports.holds_gradients(directory):
+            paths, table = reports.build_gradients(directory), reports.gradients_table(directory)
+        else:
+            paths, table = reports.build(directory), reports.format_table(reports.summary(directory))
     except ValueError as error:
         raise StoreError(str(error)) from error
-    print(reports.format_table(rows))
+    print(table)
     print(f"report: {paths.html}")
     return _command.DONE
 

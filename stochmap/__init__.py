@@ -12,8 +12,10 @@ from stochmap.study import Study as Study
 from stochmap.study import StudyError as StudyError
 
 from . import calibration as calibration
+from . import estimators as estimators
 from . import information as information
 from . import ingest as ingest
+from . import lab as lab
 from . import learners as learners
 from . import mappings as mappings
 from . import metrics as metrics

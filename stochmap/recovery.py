@@ -18,6 +18,7 @@ from stochmap.sampling import (
     Moments,
     Pairs,
     Statistics,
+    Values,
     categorical_sampler,
     draw_counts,
     draw_moments,
@@ -92,15 +93,18 @@ def _run_batch(study: Study, condition: Condition, runs: _Runs) -> _Results:
     inputs = condition.inputs.probabilities(condition.truth.num_x)
     truth = condition.truth.draw(runs.keys)._replace(inputs=inputs)
     learners = study.problem(condition.problem).learners
+    needs = {learner.needs for learner in learners.values()}
     drifts = isinstance(truth, CategoricalTable) and truth.parts is not None
-    in_order = drifts or any(learner.needs == "pairs" for learner in learners.values())
-    blocks = _draw_blocks(truth, runs.keys, condition.num_samples) if in_order else None
+    blocks = _draw_blocks(truth, runs.keys, condition.num_samples) if drifts or "pairs" in needs else None
     counted = _count_blocks(blocks) if drifts and blocks is not None else None
     statistics = counted or _draw_statistics(truth, runs.keys, condition.num_samples)
+    data: dict[str, Any] = {"statistics": statistics, "pairs": blocks, "values": statistics}
+    if "values" in needs and isinstance(truth, GaussianTable) and isinstance(statistics, Moments):
+        data["values"] = _draw_values(truth, runs.keys, statistics, condition.num_samples)
     learned = {}
     # By name, so that a store's bytes do not depend on the order in its study's file.
     for name, learner in sorted(learners.items()):
-        fit = _fit(learner, runs.learner_keys[name], blocks if learner.needs == "pairs" else statistics)
+        fit = _fit(learner, runs.learner_keys[name], data[learner.needs])
         # Through the class: through the object Equinox would wrap the method anew, which costs a quarter of `score`.
         intervals = Fit.interval(fit, LEVEL)
         learned[name] = _Scored(fit, intervals, score(truth, fit, statistics, intervals))
@@ -177,15 +181,21 @@ def _count_blocks(blocks: PairBlocks) -> Counts:
     return Counts(np.reshape(counts, (-1, blocks.num_x, blocks.num_y)))
 
 
+def _draw_values(truth: GaussianTable, keys: np.ndarray, moments: Moments, num_samples: int) -> Values:
+    """Draw the values of every run of a batch, for the learners that need each of them."""
+    x, _, value = zip(*_draw_pairs(truth, keys, num_samples), strict=True)
+    return Values(moments, np.stack(x), np.stack(value))
+
+
 @functools.cache
 def _program(learner: Learner) -> Any:
-    def fit_one(key: Any, data: Statistics | PairBlocks) -> Fit:
+    def fit_one(key: Any, data: Any) -> Fit:
         return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), data)
 
     return jax.jit(jax.vmap(fit_one, axis_name=LANE_AXIS))
 
 
-def _fit(learner: Learner, keys: np.ndarray, data: Statistics | PairBlocks | None) -> Fit:
+def _fit(learner: Learner, keys: np.ndarray, data: Any) -> Fit:
     """Fit a batch on the devices and bring it back in float64."""
     program = _program(learner)
     fit = collect_runs([program(*part) for part in place_runs((keys, data))])

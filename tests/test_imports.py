@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     {"streams", "sharding", "columns", "building"},
     {"mappings", "variates"},
-    {"truths", "sampling", "posteriors"},
+    {"truths", "sampling", "posteriors", "estimators"},
     {"learners"},
     {"metrics", "calibration", "information"},
-    {"study"},
+    {"study", "lab"},
     {"recovery", "datasets"},
     {"validation", "planning"},
 ]
@@ -115,8 +115,8 @@ def test_the_public_names():
     tree = ast.parse(Path(stochmap.__file__).read_text())
     names = [alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
     assert " ".join(sorted(names)) == (
-        "CategoricalMapping Chunk Counts GaussianMapping Moments Study StudyError calibration draw_pairs information "
-        "ingest learners mappings metrics posteriors run_chunk run_keys sampling streams truths"
+        "CategoricalMapping Chunk Counts GaussianMapping Moments Study StudyError calibration draw_pairs estimators "
+        "information ingest lab learners mappings metrics posteriors run_chunk run_keys sampling streams truths"
     )
     assert all(hasattr(stochmap, name) for name in names)
     assert stochmap.__version__.count(".") == 2

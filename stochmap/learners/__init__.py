@@ -22,6 +22,7 @@ from ._pair_blocks import PairBlocks as PairBlocks
 from ._pair_blocks import pair_blocks as pair_blocks
 from ._reversible import Reversible as Reversible
 from ._running_moments import RunningMoments as RunningMoments
+from ._sampled_gradient import SampledGradient as SampledGradient
 from ._variational import Variational as Variational
 from ._variational_families import LogisticNormal as LogisticNormal
 from ._variational_families import MeanLogStd as MeanLogStd
@@ -40,4 +41,5 @@ LEARNERS: dict[str, type] = {
     "natural_gradient": NaturalGradient,
     "running_moments": RunningMoments,
     "variational": Variational,
+    "sampled_gradient": SampledGradient,
 }

@@ -25,7 +25,7 @@ class Status(enum.IntEnum):
 
 
 class History(NamedTuple):
-    """The loss in nats per sample at some of the steps; unused places have step −1 and loss NaN."""
+    """The learner's loss per sample at some of the steps (a likelihood's in nats); unused places: step −1, loss NaN."""
 
     step: Int[Array, "points"]
     loss: Float[Array, "points"]
@@ -61,9 +61,12 @@ class Learner(Protocol):
     """From data to a Fit: a frozen dataclass whose fields are the learner's options.
 
     Called for one run, traced, and vmapped outside; whatever is random comes from the key.
+
+    What it is given is what it ``needs``: "statistics" (Counts, Moments); "values", where Gaussians come as Values and
+    tables as Counts, which are their pairs but for the order; "pairs", which no study gives.
     """
 
-    needs: ClassVar[Literal["statistics", "pairs"]]
+    needs: ClassVar[Literal["statistics", "values", "pairs"]]
     families: ClassVar[frozenset[str]]
 
     def __call__(self, key: PRNGKeyArray, data: Any) -> Fit: ...

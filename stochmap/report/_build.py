@@ -57,12 +57,12 @@ def build(path: str | Path) -> ReportPaths:
     (folder / "sql").mkdir(parents=True, exist_ok=True)
     pngs = [(folder / f"{chart.name}.png", chart.png) for section in sections for chart in section.charts]
     for file, content in [*pngs, (folder / "index.html", html.encode())]:
-        _replace(file, content)
+        replace_file(file, content)
     copies = [Path(shutil.copyfile(file, folder / "sql" / file.name)) for file in answerable]
     return ReportPaths(html=folder / "index.html", pngs=[file for file, _ in pngs], sql=copies)
 
 
-def _replace(file: Path, content: bytes) -> None:
+def replace_file(file: Path, content: bytes) -> None:
     """Write beside the file, then take its place: a reader sees the old report or the new one."""
     draft = file.with_name(f".{file.name}.new")
     draft.write_bytes(content)

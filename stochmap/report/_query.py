@@ -27,11 +27,11 @@ class StoreQueries:
         ValueError: if the folder holds no finished run.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, needed: tuple[str, ...] = ("runs", "fits")):
         import duckdb
 
         self.path = Path(path).absolute()
-        missing = [table for table in ("runs", "fits") if not self.has(table)]
+        missing = [table for table in needed if not self.has(table)]
         if missing:
             raise ValueError(
                 f"{path}: no {missing[0]}/*.parquet, so this is not a study store with a finished chunk; "

@@ -22,5 +22,6 @@ from ._pairs import joint_alias as joint_alias
 from ._statistics import Counts as Counts
 from ._statistics import Moments as Moments
 from ._statistics import Statistics as Statistics
+from ._statistics import Values as Values
 from ._statistics import count_pairs as count_pairs
 from ._statistics import value_moments as value_moments

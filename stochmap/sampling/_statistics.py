@@ -4,7 +4,7 @@ from typing import Protocol, Self, runtime_checkable
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float, Int64
+from jaxtyping import Array, Float, Int32, Int64
 
 
 @runtime_checkable
@@ -52,6 +52,17 @@ class Moments(eqx.Module):
         share = other.n / np.maximum(n, 1)
         shift = other.mean - self.mean
         return Moments(n, self.mean + shift * share, self.m2 + other.m2 + shift**2 * (self.n * share))
+
+
+class Values(eqx.Module):
+    """A Gaussian's pairs, in any order, with their moments; leading axes are independent runs.
+
+    A table's pairs need no such record: but for their order, counts are the pairs.
+    """
+
+    moments: Moments
+    x: Int32[Array, "*runs rows"] | Int32[np.ndarray, "*runs rows"]
+    value: Float[Array, "*runs rows"] | Float[np.ndarray, "*runs rows"]
 
 
 def count_pairs(x: np.ndarray, y: np.ndarray, num_x: int, num_y: int) -> Counts:

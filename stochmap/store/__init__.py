@@ -24,6 +24,7 @@ from stochmap.store._schemas import SCHEMA_VERSION as SCHEMA_VERSION
 from stochmap.store._schemas import STUDY_TABLES as STUDY_TABLES
 from stochmap.store._schemas import dataset_schemas as dataset_schemas
 from stochmap.store._schemas import file_metadata as file_metadata
+from stochmap.store._schemas import gradient_schemas as gradient_schemas
 from stochmap.store._schemas import study_schemas as study_schemas
 from stochmap.store._store import Store as Store
 from stochmap.store._store import create_or_open as create_or_open
@@ -55,6 +56,7 @@ __all__ = [
     "encode",
     "encode_row_groups",
     "file_metadata",
+    "gradient_schemas",
     "missing_ranges",
     "open",
     "study_schemas",

@@ -116,6 +116,70 @@ def dataset_schemas(samples: Mapping[str, np.dtype], *, identity: str, stream_ve
     return {name: pa.schema(fields, metadata) for name, fields in tables.items()}
 
 
+_GRADIENTS = [
+    *(_required(name, pa.string()) for name in ("problem", "problem_kind", "distribution")),
+    _required("dimension", pa.int32()),
+    pa.field("num_classes", pa.int32()),  # null for Gaussians
+    _required("estimator", pa.string()),
+    _required("estimator_kind", pa.string()),
+    _required("num_samples", pa.int32()),
+    _required("parameter", pa.int32()),
+    _required("exact", pa.float64()),
+    _required("repeats", pa.int64()),
+    *(_required(name, pa.float64()) for name in ("mean", "standard_error", "variance", "variance_standard_error")),
+    _required("bias", pa.float64()),
+    pa.field("exact_bias", pa.float64()),  # null where it is only simulated
+    pa.field("exact_variance", pa.float64()),
+    _required("unbiased_declared", pa.bool_()),
+    _required("unbiased_observed", pa.bool_()),
+    _required("function_calls", pa.int64()),
+    _required("gradient_calls", pa.int64()),
+    _required("seconds_per_estimate", pa.float64()),
+    _required("work_normalised_mse", pa.float64()),
+]
+_LEARNING = [
+    _required("condition_id", pa.int64()),
+    *(_required(name, pa.string()) for name in ("task", "problem_kind", "estimator")),
+    _required("run", pa.int32()),
+    _required("step", pa.int64()),
+    _required("parameter", pa.int32()),
+    _required("value", pa.float64()),
+]
+_CURVES = [
+    _required("condition_id", pa.int64()),
+    *(_required(name, pa.string()) for name in ("task", "estimator")),
+    _required("run", pa.int32()),
+    _required("step", pa.int64()),
+    _required("excess", pa.float64()),
+    _required("distance", pa.float64()),
+]
+
+
+def gradient_schemas(
+    problem_fields: Mapping[str, type],
+    estimator_fields: Mapping[str, type],
+    *,
+    identity: str,
+    stream_version: int,
+) -> dict[str, pa.Schema]:
+    """The schemas of the gradient laboratory: `gradients`, a row a parameter; `learning` and `curves`, a row a step.
+
+    A field of a problem or of an estimator becomes the nullable column `problem_<field>` or `estimator_<field>`.
+
+    Raises:
+        ValueError: a field that is not int, float, str or bool.
+    """
+    gradients = [
+        _required("condition_id", pa.int64()),
+        *_GRADIENTS,
+        *_prefixed("problem", problem_fields),
+        *_prefixed("estimator", estimator_fields),
+    ]
+    metadata = file_metadata(identity=identity, stream_version=stream_version)
+    fields = {"gradients": gradients, "learning": _LEARNING, "curves": _CURVES}
+    return {name: pa.schema(columns, metadata) for name, columns in fields.items()}
+
+
 def file_metadata(*, identity: str, stream_version: int) -> dict[str, str]:
     """The key-value metadata that every file of a store carries."""
     return {

@@ -175,9 +175,9 @@ def _learners(options: Any, families: set[str], where: str) -> dict[str, Learner
         place = f"{where}, learner {name!r}"
         learner = build(LEARNERS, {key: value for key, value in entry.items() if key != "name"}, place)
         require_protocol(learner, Learner, "needs, families and a call (key, data)", place)
-        if learner.needs not in ("statistics", "pairs"):
+        if learner.needs not in ("statistics", "pairs", "values"):
             raise StudyError(
-                f"{place}: it needs {learner.needs}, a study gives statistics or pairs: choose another learner"
+                f"{place}: it needs {learner.needs}, a study gives statistics, pairs or values: choose another learner"
             )
         if name in found:
             raise StudyError(f"{where}: two learners are named {name!r}: give one of them a `name`")

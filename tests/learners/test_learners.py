@@ -17,10 +17,11 @@ from stochmap.learners import (
     MaximumLikelihood,
     NormalInverseGamma,
     PairBlocks,
+    SampledGradient,
     Status,
     pair_blocks,
 )
-from stochmap.sampling import Counts, Moments
+from stochmap.sampling import Counts, Moments, Values
 from stochmap.sharding import LANE_AXIS
 
 EXAMPLES = {
@@ -37,6 +38,7 @@ EXAMPLES = {
     "natural_gradient": {"kappa": 0.5},
     "running_moments": {"weight": 0.5},
     "variational": {"steps": 50},
+    "sampled_gradient": {"steps": 200, "compared": 8},
 }
 CASES = [(kind, family) for kind, cls in LEARNERS.items() for family in sorted(cls.families)]
 RUNS = 4
@@ -49,22 +51,35 @@ MOMENTS = Moments(
     np.array([[12, 1, 0]] * RUNS), _RNG.normal(size=(RUNS, 3)) * [1, 1, 0], np.array([[30.0, 0.0, 0.0]] * RUNS)
 )
 _X = _RNG.integers(2, size=(RUNS, 20))
+_NOISE = _RNG.normal(size=(RUNS, 12))
+_NOISE -= _NOISE.mean(axis=1, keepdims=True)
+_NOISE *= np.sqrt(30.0 / (_NOISE**2).sum(axis=1, keepdims=True))
+VALUES = Values(
+    MOMENTS,
+    np.array([[0] * 12 + [1]] * RUNS, dtype=np.int32),
+    np.concatenate([MOMENTS.mean[:, :1] + _NOISE, MOMENTS.mean[:, 1:2]], axis=1),
+)
 DATA = {
     ("statistics", "categorical"): COUNTS,
     ("statistics", "gaussian"): MOMENTS,
     ("pairs", "categorical"): pair_blocks(_X, _RNG.integers(5, size=_X.shape), 3, 5),
     ("pairs", "gaussian"): pair_blocks(_X, _RNG.normal(size=_X.shape), 3),
+    ("values", "categorical"): COUNTS,
+    ("values", "gaussian"): VALUES,
 }
 
 
-def data_for(kind: str, family: str) -> Counts | Moments | PairBlocks:
+Data = Counts | Moments | PairBlocks | Values
+
+
+def data_for(kind: str, family: str) -> Data:
     if getattr(LEARNERS[kind], "square", False):
         return Counts(COUNTS.n[..., :3])
     return DATA[LEARNERS[kind].needs, family]
 
 
-def others_changed(data: Counts | Moments | PairBlocks) -> Counts | Moments | PairBlocks:
-    factor = 1 if isinstance(data, PairBlocks) else 3
+def others_changed(data: Data) -> Data:
+    factor = 1 if isinstance(data, PairBlocks | Values) else 3
     return jax.tree.map(lambda leaf: np.concatenate([leaf[:1], np.roll(leaf[1:] * factor, 1, 0)]), data)
 
 
@@ -73,7 +88,7 @@ def _program(learner: Learner):
     return jax.jit(jax.vmap(learner, axis_name=LANE_AXIS))
 
 
-def run(learner: Learner, data: Counts | Moments | PairBlocks):
+def run(learner: Learner, data: Data):
     keys = jax.random.split(jax.random.key(0), RUNS)
     return jax.tree.map(np.asarray, _program(learner)(keys, jax.tree.map(jnp.asarray, data)))
 
@@ -91,7 +106,7 @@ def test_every_learner_has_an_example():
 def test_a_learner_is_its_options(kind):
     learner = LEARNERS[kind](**EXAMPLES[kind])
     assert isinstance(learner, Learner)
-    assert learner.needs in ("statistics", "pairs")
+    assert learner.needs in ("statistics", "pairs", "values")
     assert learner.families <= {"categorical", "gaussian"}
     again = construct(LEARNERS[kind], field_values(learner), kind)
     assert again == learner
@@ -132,9 +147,8 @@ def test_a_fit_is_whole(fits, kind, family):
 @pytest.mark.parametrize(("kind", "family"), CASES)
 def test_a_fit_is_reproducible_and_each_runs_own(fits, kind, family):
     """The same bits again; and with all other runs exchanged a run keeps its bits."""
-    learner = LEARNERS[kind](**EXAMPLES[kind])
+    learner, data = LEARNERS[kind](**EXAMPLES[kind]), data_for(kind, family)
     fit = fits[kind, family]
-    data = data_for(kind, family)
     again = run(learner, data)
     others = run(learner, others_changed(data))
     for before, after, exchanged in zip(*map(jax.tree.leaves, (fit, again, others)), strict=True):
@@ -191,6 +205,17 @@ def test_the_normal_inverse_gamma_learner_updates_its_prior(fits):
             lambda: GradientDescent(boundary_tolerance=np.nan),
             "boundary_tolerance must be positive and finite, got nan: ",
         ),
+        (
+            lambda: SampledGradient(estimator="arn"),
+            r"unknown kind 'arn' \(did you mean `arm`\?\): valid kinds are exact",
+        ),
+        (lambda: SampledGradient(samples=1), "num_samples must be at least 2, got 1: give more"),
+        (lambda: SampledGradient(optimizer="adm"), "unknown optimizer 'adm': choose one of adabelief, adam, "),
+        (lambda: SampledGradient(steps=0), "steps must be positive and finite, got 0: give"),
+        (lambda: SampledGradient(compared=-3), "compared must be positive and finite, got -3: give"),
+        (lambda: SampledGradient(learning_rate=np.inf), "learning_rate must be positive and finite, got inf: give"),
+        (lambda: SampledGradient(decay=1.5), "decay must lie in 0 … 1, got 1.5: give"),
+        (lambda: SampledGradient(averaging=-0.1), "averaging must lie in 0 … 1, got -0.1: give"),
     ],
 )
 def test_options_out_of_range_are_refused(build, message):

@@ -1,0 +1,36 @@
+"""The gradient laboratory: problems whose gradients are known exactly, and what every estimator makes of them."""
+
+from ._categorical_costs import BrierScore as BrierScore
+from ._categorical_costs import CostTable as CostTable
+from ._categorical_costs import Network as Network
+from ._exact import by_enumeration as by_enumeration
+from ._exact import by_quadrature as by_quadrature
+from ._exact import exact_gradient as exact_gradient
+from ._gaussian_costs import GaussianCosine as GaussianCosine
+from ._gaussian_costs import GaussianQuadratic as GaussianQuadratic
+from ._learning import Learning as Learning
+from ._learning import learn as learn
+from ._measurement import FALSE_ALARM as FALSE_ALARM
+from ._measurement import Measurement as Measurement
+from ._measurement import is_unbiased as is_unbiased
+from ._measurement import measure as measure
+from ._polynomial import BernoulliToy as BernoulliToy
+from ._polynomial import Cubic as Cubic
+from ._polynomial import IndependentBernoullis as IndependentBernoullis
+from ._polynomial import IndependentCategoricals as IndependentCategoricals
+from ._polynomial import Quadratic as Quadratic
+from ._problem import Facts as Facts
+from ._problem import Problem as Problem
+from ._problem import facts as facts
+from ._reading import PROBLEMS as PROBLEMS
+from ._reading import from_options as from_options
+from ._reading import load as load
+from ._running import GRADIENT_WORK as GRADIENT_WORK
+from ._running import ChunkResult as ChunkResult
+from ._running import refuses as refuses
+from ._running import run_chunk as run_chunk
+from ._study import Cell as Cell
+from ._study import Entry as Entry
+from ._study import GradientStudy as GradientStudy
+from ._theory import Moments as Moments
+from ._theory import theory as theory

@@ -1,0 +1,75 @@
+"""A mapping learned from its own samples, with one estimator after the other on the same data."""
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from stochmap.building import field_values
+from stochmap.learners import Fit, SampledGradient
+from stochmap.sampling import Counts, categorical_sampler, draw_counts
+from stochmap.streams import Role, run_keys, words_on_host
+from stochmap.truths import Truth
+
+
+@dataclass(frozen=True)
+class SampledLearning:
+    """The learner ``sampled_gradient`` with several estimators on ``runs`` tables of ``num_samples`` pairs."""
+
+    name: str
+    kind: str
+    truth: Truth
+    estimators: tuple[tuple[str, SampledGradient], ...]
+    num_samples: int = 4096
+    runs: int = 16
+
+    @property
+    def id(self) -> int:
+        """The first 31 bits of the hash of its content."""
+        learners = [[name, field_values(learner)] for name, learner in self.estimators]
+        content = ["sampled_gradient", self.kind, field_values(self.truth), learners, self.num_samples, self.runs]
+        return int(hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8], 16) >> 1
+
+
+class Curves(NamedTuple):
+    """For every run: steps, the score above its optimum there, and how far the fit ended from counts/n.
+
+    ``distance`` is Σ_x ‖fit_x − p̂_x‖² over Σ_x (1 − Σp̂_x²)/n_x, the variance that the data leave.
+    """
+
+    step: np.ndarray
+    excess: np.ndarray
+    distance: np.ndarray
+
+
+def sampled_curves(task: SampledLearning, unit: int, seed: int) -> Curves:
+    """Learn the task's tables with one of its estimators; every estimator sees the same data."""
+    name, learner = task.estimators[unit]
+    keys = run_keys(seed, (task.id << 32) + np.arange(task.runs, dtype=np.int64))
+    truth: Any = task.truth.draw(keys)
+    counts = draw_counts(categorical_sampler(truth.inputs, truth.probabilities), keys, task.num_samples)
+    start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    fit = _fit(learner)(words_on_host(keys, Role.LEARNER, start, 1)[:, 0], counts)
+    n = np.asarray(counts.n, np.float64)
+    rows = np.maximum(n.sum(axis=-1, keepdims=True), 1.0)
+    share, weight = n / rows, n.sum(axis=-1) / task.num_samples
+    optimum = -np.sum(weight * np.sum(share**2, axis=-1), axis=-1)
+    variance = np.sum(np.where(n.sum(axis=-1) > 0, (1.0 - np.sum(share**2, axis=-1)) / rows[..., 0], 0.0), axis=-1)
+    learned = np.exp(np.asarray(fit.mapping.logits, np.float64))  # type: ignore[attr-defined]
+    learned /= learned.sum(axis=-1, keepdims=True)
+    squares = np.where(n.sum(axis=-1) > 0, np.sum((learned - share) ** 2, axis=-1), 0.0)
+    assert fit.history is not None
+    step, loss = np.asarray(fit.history.step), np.asarray(fit.history.loss, np.float64)
+    return Curves(step, loss - optimum[:, None], squares.sum(axis=-1) / variance)
+
+
+@functools.cache
+def _fit(learner: SampledGradient) -> Any:
+    def one(key: Any, counts: Counts) -> Fit:
+        return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), counts)
+
+    return jax.jit(jax.vmap(one))
