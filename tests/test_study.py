@@ -359,7 +359,7 @@ BAD_PROBLEMS = [
     ({"learners": [{"kind": "own_kinds:NoLearner"}]}, "NoLearner does not serve: it needs needs, families and a call"),
     (
         {"learners": [{"kind": "own_kinds:FromImages"}]},
-        "it needs images, a study gives statistics or pairs: choose another learner",
+        "it needs images, a study gives statistics, pairs or values: choose another learner",
     ),
 ]
 
