@@ -109,11 +109,12 @@ def first_bug(failures: Sequence[Outcome[C]]) -> Outcome[C] | None:
 
     A store that cannot be written, as on a full disk, is none: its message is enough.
     """
-    bugs = (outcome for outcome in failures if outcome.error is not None and outcome.error.kind == "bug")
-    bug = next((outcome for outcome in bugs if outcome.error.type != StoreError.__name__), None)
-    if bug is not None:
-        print(bug.error.traceback, file=sys.stderr)
-    return bug
+    for outcome in failures:
+        error = outcome.error
+        if error is not None and error.kind == "bug" and error.type != StoreError.__name__:
+            print(error.traceback, file=sys.stderr)
+            return outcome
+    return None
 
 
 def _until(chunks: Sequence[C], failures: list[Outcome[C]]) -> Iterator[C]:
