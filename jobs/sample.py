@@ -17,7 +17,7 @@ from jobs._plan import format_bytes
 from jobs._work import commit_table, read_table, sample_and_commit
 from stochmap import ingest
 from stochmap import store as stores
-from stochmap.datasets import ALARM, Check, Table, build_table, check, row_types
+from stochmap.datasets import ALARM, MAX_COUNTED, Check, Table, build_table, check, num_cells, row_types
 from stochmap.streams import STREAM_VERSION
 from stochmap.study import Chunk, Dataset, chunks, dataset_from_options, load_dataset
 
@@ -31,6 +31,8 @@ EXAMPLES = (
 )
 
 Fields = dict[str, str]
+
+MAX_FILE_ROWS = 1 << 26
 
 
 def sample(
@@ -75,8 +77,10 @@ def sample(
     """
     _running.check_workers(workers, address, in_process=in_process)
     plan, size = _plan(dataset, rows, chains, seed, truth, inputs, length, sequence=sequence)
-    if rows_per_file is not None and rows_per_file < 1:
-        raise UsageError(f"--rows-per-file must be at least 1, got {rows_per_file}: leave it out for 30 MB files")
+    if rows_per_file is not None and not 1 <= rows_per_file <= MAX_FILE_ROWS:
+        raise UsageError(
+            f"--rows-per-file must be in 1 … 2^26, got {rows_per_file}: a file is made in memory, leave it out"
+        )
     if dry_run:
         print(_describe(plan, size, rows_per_file))
         return _command.DONE
@@ -213,7 +217,7 @@ def _format_check(found: Check) -> str:
         for i in order
     ]
     if not found.tested:
-        return "goodness of fit: too few rows for a test"
+        return f"goodness of fit: not tested (few rows, or a sequence over more than {MAX_COUNTED:,} cells)"
     verdict = "the rows follow the truth" if found.passed else "THE ROWS DO NOT FOLLOW THE TRUTH"
     lines.append(
         f"{verdict}: the smallest of {len(found.names)} p-values, times their number, is {found.corrected:.3g} "
@@ -229,13 +233,13 @@ def _describe(dataset: Dataset, size: int, rows_per_file: int | None) -> str:
     rows = size * (dataset.length or 1)
     files = -(-rows // (rows_per_file or default_rows(types)))
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    cells = dataset.truth.num_x * (dataset.truth.num_y or 1)
+    cells = num_cells(dataset.truth)
     what = "" if dataset.length is None else f"{size:,} chains of {dataset.length:,}, "
     return "\n".join(
         [
             f"truth {dataset.truth_kind}, {dataset.truth.num_x:,} × {dataset.truth.num_y or 'Gaussian'}, "
             f"inputs {dataset.inputs_kind}, seed {dataset.seed}; columns {columns}",
-            f"about: {what}{rows:,} rows in {files:,} files, at most {format_bytes(per_row * rows)} on disk, "
+            f"about: {what}{rows:,} rows in {files:,} files, {format_bytes(per_row * rows)} on disk, "
             f"{cells:,} cells or fewer, {(1 << 28) / 1e9 + 0.5:.1f} GB of memory a worker, "
             f"{rows * (20e-9 if per_row < 9 else 80e-9):.0f} s of one core",
         ]

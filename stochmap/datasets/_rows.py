@@ -151,10 +151,11 @@ def _gaussian_rows(
     assert table.mean is not None
     assert table.std is not None
     cells = draw_cells(table.start, dataset.key, first, count)
+    size = max(_PIECE, table.num_x)  # each piece's moments take time for every x
     for x, bits in zip(cells, draw_bits(dataset.key, first, count), strict=True):
         value = np.empty(len(x))
-        for start in range(0, len(x), _PIECE):
-            piece = slice(start, start + _PIECE)
+        for start in range(0, len(x), size):
+            piece = slice(start, start + size)
             noise = normal_of_bits(bits[piece])
             np.multiply(table.std[x[piece]] if table.num_x > 1 else table.std, noise, out=value[piece])
             value[piece] += table.mean[x[piece]] if table.num_x > 1 else table.mean

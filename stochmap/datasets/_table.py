@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from stochmap.building import StudyError
 from stochmap.sampling import MAX_CELLS, AliasTable, build_alias, chain_sampler, joint_alias
 from stochmap.study import Dataset
-from stochmap.truths import CategoricalTable, GaussianTable, SparseTable, SparseTruth, TruthTable, with_inputs
+from stochmap.truths import CategoricalTable, GaussianTable, SparseTable, SparseTruth, Truth, TruthTable, with_inputs
 
 Columns = dict[str, np.ndarray | None]
 
@@ -45,6 +45,11 @@ class Table(NamedTuple):
         return np.concatenate([[0], np.cumsum(np.bincount(self.x, minlength=self.num_x))])
 
 
+def num_cells(truth: Truth) -> int:
+    """Return how many cells the table of a truth has, at most; of Gaussians, one for each x."""
+    return truth.num_entries if isinstance(truth, SparseTruth) else truth.num_x * (truth.num_y or 1)
+
+
 def build_table(dataset: Dataset) -> Table:
     """Draw the truth of a dataset and build its integer table.
 
@@ -52,12 +57,12 @@ def build_table(dataset: Dataset) -> Table:
         StudyError: the truth has more cells than a table can hold, or the inputs do not go with it.
     """
     truth, key = dataset.truth, dataset.key
-    sparse = truth if truth.family == "categorical" and isinstance(truth, SparseTruth) else None
-    if sparse is None and truth.num_x * (truth.num_y or 1) > MAX_CELLS:
+    if num_cells(truth) > MAX_CELLS:
         raise StudyError(
-            f"truth ({dataset.truth_kind}): {truth.num_x} × {truth.num_y or 1} cells are more than {MAX_CELLS}: "
-            "use a smaller num_x or num_y, or a sparse truth"
+            f"truth ({dataset.truth_kind}): {num_cells(truth)} cells are more than {MAX_CELLS}: "
+            "use a smaller num_x or num_y, or a truth with fewer cells that are not 0"
         )
+    sparse = truth if truth.family == "categorical" and isinstance(truth, SparseTruth) else None
     drawn = truth.draw(key) if sparse is None else sparse.draw_sparse(key)
     try:
         drawn = with_inputs(drawn, dataset.inputs)
@@ -69,10 +74,6 @@ def build_table(dataset: Dataset) -> Table:
         nothing = (None, None, None, None)
         return Table(drawn.inputs, *nothing, drawn.mean, drawn.std, None, build_alias(drawn.inputs))
     x, y, probability, num_y = _cells(drawn)
-    if len(x) > MAX_CELLS:
-        raise StudyError(
-            f"truth ({dataset.truth_kind}): {len(x)} cells that are not 0 are more than {MAX_CELLS}: use fewer"
-        )
     empty = Table(drawn.inputs, num_y, x, y, probability, None, None, None, None)
     if dataset.length is None:
         return empty._replace(alias=joint_alias(drawn.inputs[x], probability))

@@ -14,7 +14,7 @@ from stochmap.truths import INPUTS, TRUTHS, Fixed, Inputs, Truth
 
 from ._reading import Reader, read_fixed, read_toml, require_protocol
 
-MAX_LENGTH = 1 << 26
+MAX_LENGTH = 1 << 24
 """The longest chain: it is drawn step by step, and written as a whole."""
 
 MAX_ROWS = 1 << 56
@@ -125,7 +125,7 @@ def _length(options: Mapping[str, Any], truth: Truth) -> int | None:
         raise StudyError(f"sequence: expected {{ length = … }}, got {sequence!r}: give the length of each chain")
     length = convert(sequence["length"], int, "sequence, `length`")
     if not 1 <= length <= MAX_LENGTH:
-        raise StudyError(f"sequence, `length`: must be in 1 … 2^26, got {length}: draw more chains in place of longer")
+        raise StudyError(f"sequence, `length`: must be in 1 … 2^24, got {length}: draw more chains in place of longer")
     if truth.num_x != truth.num_y:
         raise StudyError(
             f"sequence: y of one row is x of the next, and the truth is {truth.num_x} × {truth.num_y or 'Gaussian'}: "

@@ -48,6 +48,11 @@ class Banded:
             f"bandwidth must lie in 0 … num_y − 1 = {self.num_y - 1}, got {self.bandwidth}: give one in that range",
         )
 
+    @property
+    def num_entries(self) -> int:
+        """How many cells are not 0, at most."""
+        return self.num_x * min(self.num_y, 2 * self.bandwidth + 1)
+
     def draw(self, key: Keys) -> CategoricalTable:
         """Draw the tables [*runs, x, y] of keys [*runs, 2]."""
         outcomes, probabilities = self._rows(key)

@@ -41,6 +41,11 @@ class ErasureChannel:
         """The number of outcomes: the inputs' symbols and the erasure."""
         return self.num_x + 1
 
+    @property
+    def num_entries(self) -> int:
+        """How many cells are not 0, at most."""
+        return 2 * self.num_x
+
     def draw(self, key: Keys) -> CategoricalTable:
         """Return the constant tables [*runs, x, y] of keys [*runs, 2]."""
         return constant(self._entries().to_dense().probabilities, key)

@@ -44,6 +44,11 @@ class Fixed:
         return None if isinstance(self._content, GaussianTable) else self._content.num_y
 
     @property
+    def num_entries(self) -> int:
+        """How many numbers the table holds: cells that are not 0, or Gaussians."""
+        return self.num_x if isinstance(self._content, GaussianTable) else len(self._content.outcomes)
+
+    @property
     def content(self) -> str:
         """The hash of the decoded table: 16 hexadecimal digits."""
         digest = hashlib.sha256()

@@ -46,6 +46,11 @@ class Sparse:
             f"outcomes must lie in 1 … num_y = {self.num_y}, got {self.outcomes}: give a number in that range",
         )
 
+    @property
+    def num_entries(self) -> int:
+        """How many cells are not 0, at most."""
+        return self.num_x * self.outcomes
+
     def draw(self, key: Keys) -> CategoricalTable:
         """Draw the tables [*runs, x, y] of keys [*runs, 2]."""
         outcomes, probabilities = self._rows(key)

@@ -112,6 +112,11 @@ class Truth(Protocol):
 class SparseTruth(Truth, Protocol):
     """A truth most of whose cells are 0: also drawn without ever holding them."""
 
+    @property
+    def num_entries(self) -> int:
+        """How many cells are not 0, at most."""
+        ...
+
     def draw_sparse(self, key: Key) -> SparseTable:
         """Draw the table of one key, uint32[2]: the one that ``draw`` gives, entry by entry."""
         ...

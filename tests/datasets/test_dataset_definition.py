@@ -89,7 +89,7 @@ def test_a_file_and_options_make_the_same_dataset(tmp_path):
         ({"truth": LOGITS, "inputs": {"exponent": 1}}, "inputs: `kind` is missing"),
         ({"truth": LOGITS, "sequence": {"length": 5}}, "4 × 3: use a square one"),
         ({"truth": {"kind": "gaussian"}, "sequence": {"length": 5}}, "1 × Gaussian: use a square one"),
-        ({"truth": {"kind": "reversible", "num_x": 4}, "sequence": {"length": 0}}, "must be in 1 … 2\\^26, got 0"),
+        ({"truth": {"kind": "reversible", "num_x": 4}, "sequence": {"length": 0}}, "must be in 1 … 2\\^24, got 0"),
         ({"truth": {"kind": "reversible", "num_x": 4}, "sequence": {}}, "give the length of each chain"),
         ({"truth": {"kind": "reversible", "num_x": 4}, "sequence": 5}, "give the length of each chain"),
         (

@@ -200,6 +200,17 @@ def test_the_tally_of_values_is_their_moments(which):
     )
 
 
+def test_rows_of_more_inputs_than_a_piece_are_tallied_all_the_same():
+    which = dataset({"kind": "gaussian", "num_x": 40_000})
+    table = build_table(which)
+    tally = Tally(table)
+    found = rows(table, which, 0, 5000, tally)
+    columns = tally.to_columns()["moments"]
+    seen, n = np.unique(found["x"], return_counts=True)
+    assert columns["x"].tolist() == seen.tolist()
+    assert columns["n"].tolist() == n.tolist()
+
+
 def test_values_far_out_are_tallied(tables):
     table = tables[GAUSSIAN.identity_hash()]
     tally = Tally(table)

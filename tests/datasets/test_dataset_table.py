@@ -7,7 +7,7 @@ import pytest
 from dataset_cases import dataset, rows
 
 from stochmap.building import StudyError
-from stochmap.datasets import Table, build_table, from_columns, to_columns
+from stochmap.datasets import Table, build_table, from_columns, num_cells, to_columns
 from stochmap.sampling import MAX_CELLS, AliasTable
 from stochmap.truths import TRUTHS, CategoricalTable, SparseTable
 
@@ -81,6 +81,7 @@ def test_every_truth_is_drawn_from_exactly(kind):
     dense[table.x, table.y] = table.probability
     np.testing.assert_array_equal(dense, truth.probabilities)
     assert (np.diff(table.x.astype(np.int64) * table.num_y + table.y) > 0).all()
+    assert len(table.x) <= num_cells(chosen.truth) <= dense.size
     words = received(table.alias)
     assert words.sum() == WHOLE
     assert (words[table.probability == 0] == 0).all()
@@ -145,6 +146,9 @@ def test_a_sparse_truth_of_a_million_outcomes_holds_its_entries_only():
     [
         ({"kind": "normal_logits", "num_x": 10_000, "num_y": 10_000}, {}, "more than 67108864: use a smaller num_x or"),
         ({"kind": "gaussian", "num_x": MAX_CELLS + 1}, {}, "more than 67108864"),
+        ({"kind": "sparse", "num_x": 1 << 20, "num_y": 1 << 20, "outcomes": 65}, {}, "68157440 cells are more than"),
+        ({"kind": "banded", "num_x": 1 << 20, "num_y": 1 << 20, "bandwidth": 32}, {}, "68157440 cells are more than"),
+        ({"kind": "erasure_channel", "num_x": 1 << 26}, {}, "134217728 cells are more than"),
         ({"kind": "dirichlet", "num_x": 3, "num_y": 4}, {"inputs": {"kind": "stationary"}}, "needs a square table"),
         ({"kind": "gaussian"}, {"inputs": {"kind": "stationary"}}, "not Gaussians"),
         ({"kind": "drifting_logits", "num_x": 3, "num_y": 4}, {}, "it changes while it is sampled"),
