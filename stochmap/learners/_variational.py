@@ -10,12 +10,11 @@ from stochmap import posteriors
 from stochmap.sampling import Counts, Moments, Statistics
 
 from ._abstract import Fit, History, Status
-from ._variational_families import LogisticNormal, MeanLogStd
+from ._variational_families import DRAWS, LogisticNormal, MeanLogStd, quasi_normal
 
 ESTIMATORS = ("reparameterized", "score_function")
 
 _POINTS = 50
-_CHECKED = 1024
 _TOLD = 16
 
 
@@ -96,10 +95,9 @@ class Variational:
         climb = score_function if self.estimator == "score_function" else reparameterized
         total = jnp.maximum(jnp.asarray(data.num_samples).sum(), 1)
         # Draws that no step has seen, of which the first few serve for the history.
-        noise = jax.random.normal(key, (_CHECKED, *start.location.shape), dtype=jnp.float64)
-        q, losses = self._maximise(
-            jax.random.fold_in(key, 1), start, climb, lambda q: -reparameterized(q, noise[:_TOLD]) / total
-        )
+        noise = quasi_normal(start.location.shape[-1])[:, None]
+        noise = jnp.broadcast_to(noise, (DRAWS, *start.location.shape))
+        q, losses = self._maximise(key, start, climb, lambda q: -reparameterized(q, noise[:_TOLD]) / total)
         steps = jnp.arange(1, _POINTS + 1, dtype=jnp.int64) * self._inner
         status = self._judge(q, jax.grad(reparameterized)(q, noise))
         return Fit(q.to_mapping(), status, steps[-1], confidence=q, history=History(steps, losses))

@@ -66,7 +66,7 @@ class LogisticNormal(AbstractConfidence):
 
     def to_mapping(self) -> CategoricalMapping:
         """Return E_q p, by DRAWS quasi-random draws."""
-        noise = jnp.asarray(_quasi_normal(self.location.shape[-1]))[:, None]
+        noise = jnp.asarray(quasi_normal(self.location.shape[-1]))[:, None]
         log_p = jax.nn.log_softmax(self.draw(jnp.broadcast_to(noise, (DRAWS, *self.location.shape))), axis=-1)
         return CategoricalMapping(jax.nn.logsumexp(log_p, axis=0))
 
@@ -78,7 +78,7 @@ class LogisticNormal(AbstractConfidence):
         """
         ends = tails(level)
         location, scale = host(self.location), np.exp(host(self.log_scale))
-        noise = _quasi_normal(location.shape[-1])
+        noise = quasi_normal(location.shape[-1])
         rows = zip(location.reshape(-1, 1, len(noise[0])), scale.reshape(-1, 1, len(noise[0])), strict=True)
         found = np.stack([np.quantile(softmax(mean + std * noise), ends, axis=0) for mean, std in rows], axis=1)
         return {"probability": Interval(*found.reshape(2, *location.shape))}
@@ -147,6 +147,6 @@ class MeanLogStd(AbstractConfidence):
 
 
 @functools.cache
-def _quasi_normal(size: int) -> Any:
+def quasi_normal(size: int) -> Any:
     """Return DRAWS points that are spread like independent normal variates: scrambled Sobol', always the same ones."""
     return special.ndtri(qmc.Sobol(size, rng=np.random.default_rng(0)).random(DRAWS))

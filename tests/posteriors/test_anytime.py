@@ -125,20 +125,18 @@ def test_the_alarms_evidence_is_at_most_a_martingale():
         assert expected[-1] > 0.1
 
 
-def test_the_alarm_goes_on_from_where_it_was(alarms):
-    """Two halves equal the whole; and a scan equals updates by hand."""
+def test_the_alarm_goes_on_from_where_it_was():
+    """Two scans, one after the other, equal updates by hand."""
     x = np.random.default_rng(4).integers(2, size=12)
     y = paths()[0, :12]
     alarm = DriftAlarm.start(2, 3)
     _, first = first_alarm(alarm, x[:6], y[:6], 0.01)
-    _, whole = first_alarm(alarm, x, y, 0.01)
     _, second = first_alarm(first, x[6:], y[6:], 0.01)
     by_hand = alarm
     for pair in zip(x, y, strict=True):
         by_hand = by_hand.update(*pair)
-    np.testing.assert_allclose(second.log_evidence, whole.log_evidence, rtol=1e-12)
-    np.testing.assert_allclose(by_hand.log_evidence, whole.log_evidence, rtol=1e-12)
-    assert not bool(whole.sounds(0.01))
+    np.testing.assert_allclose(second.log_evidence, by_hand.log_evidence, rtol=1e-12)
+    assert not bool(second.sounds(0.01))
 
 
 @pytest.mark.parametrize(
