@@ -143,9 +143,9 @@ def missing_chunks(study: lab.GradientStudy, store: stores.Store, size: int) -> 
     found = []
     for task in study.tasks.values():
         ranges = stores.missing_ranges(len(study.serving(task)), there.get(task.id, []))
-        found += study.chunks_of(task, ranges, 1 if isinstance(task, lab.Learning) else size)
+        found += study.chunks_of(task, ranges, size if isinstance(task, lab.Cell) else 1)
     # What takes longest goes first, so that no worker is left with it at the end.
-    return sorted(found, key=lambda chunk: not isinstance(study.tasks[chunk.condition_id], lab.Learning))
+    return sorted(found, key=lambda chunk: isinstance(study.tasks[chunk.condition_id], lab.Cell))
 
 
 def _run(
@@ -210,9 +210,7 @@ def _explain(study: lab.GradientStudy, failures: list[Outcome[Chunk]], again: st
         task, chunk = study.tasks[outcome.item.condition_id], outcome.item
         if outcome.error is not None and outcome.error.kind == "bug":
             print(outcome.error.traceback, file=sys.stderr)
-        units = study.serving(task)[chunk.first : chunk.first + chunk.count]
-        names = task.estimators if isinstance(task, lab.Learning) else [(study.entries[i].name,) for i in units]
-        told = ", ".join(name[0] for name in names)
+        told = ", ".join(study.estimator_names(chunk))
         print(f"gradients: chunk {chunk.name} ({task.name}: {told}) failed: {outcome.error}", file=sys.stderr)
     print(f"gradients: the other chunks are kept: repeat with `{again}`", file=sys.stderr)
     return _command.FAILED

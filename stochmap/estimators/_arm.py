@@ -14,7 +14,7 @@ class Arm(AbstractAveraged):
 
     The two samples are antithetic; with more than one bit they are drawn, and f is called, for all bits at once.
 
-    Calls: one of f a sample. Unbiased for every cost. Yin & Zhou (2019), theorem 1, eq. 7.
+    Calls: one of f a sample. Unbiased for every cost. Yin & Zhou (2019), theorem 1.
 
     Args:
         num_samples: a multiple of 2: the antithetic pairs' members.

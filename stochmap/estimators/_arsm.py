@@ -18,7 +18,7 @@ class Arsm(AbstractAveraged):
     estimate for class c is Σ_j (f(z^(c⇄j)) − 1/k Σ_m f(z^(m⇄j)))·(1/k − π_j). With more than one variable all are
     swapped at once, and f is called for all of them together.
 
-    Calls: k(k − 1)/2 + 1 of f for each π. Unbiased for every cost. Yin, Yue & Zhou (2019), theorem 3, eq. 12.
+    Calls: k(k − 1)/2 + 1 of f for each π. Unbiased for every cost. Yin, Yue & Zhou (2019), section 2.
 
     Args:
         num_samples: how many π.

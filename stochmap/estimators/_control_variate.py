@@ -46,7 +46,7 @@ def controlled_surrogate(
     """Return the surrogate of the mean of (f(b) − c(z̃))·∇ln p(b) + ∇c(z) − ∇c(z̃), and the state after a step.
 
     b = harden(z), z̃ ~ p(z | b). The step of Adam is on Σ_j g_j², g one sample's estimate: its mean is the variance and
-    a constant, as E g does not depend on c (Grathwohl et al. 2018, section 3.1). f and c get the same key.
+    a constant, as E g does not depend on c (Grathwohl et al. 2018, section 3). f and c get the same key.
     """
 
     def estimate(parameters: Any, key: PRNGKeyArray) -> AbstractDistribution:

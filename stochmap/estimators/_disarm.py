@@ -16,8 +16,8 @@ class Disarm(AbstractAveraged):
 
     Never more variance than ARM, and 0 for one bit with θ = ½.
 
-    Calls: one of f a sample. Unbiased for every cost. Dong, Mnih & Tucker (2020), eq. 7; the same as U2G (Yin et al.
-    2020).
+    Calls: one of f a sample. Unbiased for every cost. Dong, Mnih & Tucker (2020), section 3; the same as U2G
+    (Yin et al. 2020).
 
     Args:
         num_samples: a multiple of 2: the antithetic pairs' members.

@@ -143,7 +143,7 @@ class Bernoulli(AbstractDiscrete):
         return self.logits + jax.random.logistic(key, self.logits.shape, self.logits.dtype)
 
     def perturb_given(self, key: PRNGKeyArray, sample: Float[Array, "dimension"]) -> Float[Array, "dimension"]:
-        """Return ±ln(1 + e^noise / P(the other bit)) (Tucker et al. 2017, appendix C)."""
+        """Return ±ln(1 + e^noise / P(the other bit)) (Tucker et al. 2017, appendix)."""
         noise = jax.random.logistic(key, self.logits.shape, self.logits.dtype)
         sign = 2.0 * sample - 1.0
         return sign * jax.nn.softplus(noise + jax.nn.softplus(sign * self.logits))
@@ -203,7 +203,7 @@ class Categorical(AbstractDiscrete):
     def perturb_given(
         self, key: PRNGKeyArray, sample: Float[Array, "dimension classes"]
     ) -> Float[Array, "dimension classes"]:
-        """Return −ln(e_i/p_i + e_hot), and −ln e_hot for the hot class, e ~ Exp(1) (Tucker et al. 2017, appendix C)."""
+        """Return −ln(e_i/p_i + e_hot), and −ln e_hot for the hot class, e ~ Exp(1) (Tucker et al. 2017, appendix)."""
         log_exponential = -jax.random.gumbel(key, self.logits.shape, self.logits.dtype)
         hot = jnp.sum(sample * log_exponential, axis=1, keepdims=True)
         cold = -jnp.logaddexp(log_exponential - jax.nn.log_softmax(self.logits), hot)

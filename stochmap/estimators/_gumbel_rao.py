@@ -18,7 +18,7 @@ class GumbelRao(AbstractAveraged):
     K = 1, where the two have one distribution).
 
     Calls: one of f's gradient a sample, for any K. Biased, on linear costs too. Paulus, Maddison & Krause (2021),
-    eq. 11 and 12.
+    section 4.
 
     Args:
         num_samples: see AbstractEstimator.

@@ -14,7 +14,7 @@ class GumbelSoftmax(AbstractAveraged):
 
     Calls: one of f's gradient a sample, at a point that is no outcome. Biased: it is the exact gradient of another
     problem, which tends to the right one as τ → 0, while the variance grows like 1/τ. Jang, Gu & Poole (2017), eq. 2;
-    Maddison, Mnih & Teh (2017), eq. 10.
+    Maddison, Mnih & Teh (2017), section 3.
 
     Args:
         num_samples: see AbstractEstimator.

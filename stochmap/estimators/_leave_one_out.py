@@ -14,7 +14,7 @@ class LeaveOneOut(AbstractEstimator):
 
     1/K Σ_k (f(x_k) − 1/(K−1) Σ_{j≠k} f(x_j))·∇ln p(x_k) = 1/(K−1) Σ_k (f(x_k) − f̄)·∇ln p(x_k).
 
-    Calls: K of f. Unbiased for every cost. Salimans & Knowles (2014); Kool, van Hoof & Welling (2019), eq. 8.
+    Calls: K of f. Unbiased for every cost. Salimans & Knowles (2014); Kool, van Hoof & Welling (2019).
 
     Args:
         num_samples: K ≥ 2.

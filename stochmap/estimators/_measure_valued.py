@@ -25,8 +25,8 @@ class MeasureValued(AbstractAveraged):
     | mean | 1/(σ√(2π)) | μ + σw, w ~ Rayleigh | μ − σw |
     | std | 1/σ | μ + σm, m double-sided Maxwell | μ + σmu, u ~ Uniform(0, 1): a Gaussian |
 
-    Calls: two of f for each parameter and sample. Unbiased for every cost. Mohamed et al. (2020), eq. 41 and table 1;
-    section 7.2.2 for the coupling.
+    Calls: two of f for each parameter and sample. Unbiased for every cost. Mohamed et al. (2020), section 6
+    and table 1; section 7.2 for the coupling.
     """
 
     families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical", "gaussian"})

@@ -29,7 +29,7 @@ class OptimalBaseline(AbstractEstimator):
     (f(x) − b_j)·s_j with s = ∇ln p(x) and b_j = E[f s_j²]/E[s_j²], estimated from earlier samples: unbiased given the
     state. Where the state holds the true expectations no other constant has less variance.
 
-    Calls: one of f a sample. Weaver & Tao (2001), theorem 1; Greensmith, Bartlett & Baxter (2004), theorem 8.
+    Calls: one of f a sample. Weaver & Tao (2001); Greensmith, Bartlett & Baxter (2004).
 
     Args:
         num_samples: see AbstractEstimator.

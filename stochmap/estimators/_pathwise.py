@@ -11,7 +11,7 @@ class Pathwise(AbstractAveraged):
     """The reparameterised gradient of a Gaussian: ∇f(mean + std·z) = (f'(x), f'(x)·z), z ~ Normal(0, 1).
 
     Calls: one of f's gradient a sample. Unbiased for costs that are differentiable (almost everywhere and without
-    jumps). Kingma & Welling (2014), section 2.4; Mohamed et al. (2020), eq. 32.
+    jumps). Kingma & Welling (2014), section 2.4; Mohamed et al. (2020), section 5.
     """
 
     families: ClassVar[frozenset[str]] = frozenset({"gaussian"})

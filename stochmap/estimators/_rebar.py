@@ -27,7 +27,7 @@ class Rebar(AbstractEstimator):
 
     Calls: one of f and two of its gradient a sample; adapting takes as much again, and a second derivative, and is left
     out where learning_rate is 0. Unbiased for every cost that is differentiable between the outcomes. Tucker et al.
-    (2017), eq. 4 to 8.
+    (2017), section 3.
 
     Args:
         num_samples: see AbstractEstimator.

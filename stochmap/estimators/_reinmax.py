@@ -16,7 +16,7 @@ class ReinMax(AbstractAveraged):
 
     Calls: one of f's gradient a sample. At τ = 1 unbiased where f is at most quadratic in each variable (others
     fixed), for any number of classes: f(D) − f(D′) = ½(∇f(D) + ∇f(D′))·(D − D′) exactly. Biased otherwise. Liu et al.
-    (2023), eq. 6 and algorithm 2.
+    (2023), algorithm 2.
 
     Args:
         num_samples: see AbstractEstimator.

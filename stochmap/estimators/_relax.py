@@ -29,7 +29,7 @@ class Relax(AbstractEstimator):
     (f(b) − c(z̃))·∇ln p(b) + ∇c(z) − ∇c(z̃), c a network with one hidden layer, trained on the variance of the estimates
     so far: unbiased given the state. At the start c = 0: the score function.
 
-    Calls: one of f a sample, trained or not. Unbiased for every cost. Grathwohl et al. (2018), eq. 9 to 11.
+    Calls: one of f a sample, trained or not. Unbiased for every cost. Grathwohl et al. (2018), section 3.
 
     Args:
         num_samples: see AbstractEstimator.

@@ -27,7 +27,7 @@ class RunningMeanBaseline(AbstractEstimator):
 
     The mean is corrected for its start at 0, and excludes the current samples: unbiased given the state.
 
-    Calls: one of f a sample. Williams (1992), section 4.2, "reinforcement comparison".
+    Calls: one of f a sample. Sutton (1984) and Williams (1992): reinforcement comparison.
 
     Args:
         num_samples: see AbstractEstimator.

@@ -10,7 +10,7 @@ from ._distributions import AbstractDistribution
 class ScoreFunction(AbstractAveraged):
     """The plain score-function estimator, REINFORCE: f(x)·∇ln p(x), x ~ p.
 
-    Calls: one of f a sample. Unbiased for every cost. Williams (1992), theorem 1; Mohamed et al. (2020), eq. 13.
+    Calls: one of f a sample. Unbiased for every cost. Williams (1992), theorem 1; Mohamed et al. (2020), section 4.
     """
 
     families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical", "gaussian"})

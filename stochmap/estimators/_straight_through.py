@@ -13,7 +13,7 @@ class StraightThrough(AbstractAveraged):
 
     Calls: one of f's gradient a sample. Unbiased where f is linear in each variable (others fixed): then ∇f in one
     variable does not depend on that variable. Biased on anything else: for a bit and f = (b − t)² by (2θ − 1)θ(1 − θ).
-    Hinton (2012), lecture 9c; Bengio, Léonard & Courville (2013), section 4.
+    Hinton (2012, lectures); Bengio, Léonard & Courville (2013).
     """
 
     families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical"})

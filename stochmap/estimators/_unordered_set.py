@@ -21,7 +21,7 @@ class UnorderedSet(AbstractEstimator):
     the same of the distribution without s (1 for s′ = s), and P(S) the chance to draw the set S in any order. With K
     all outcomes it is the exact gradient. Several variables are one, whose outcomes are listed.
 
-    Calls: K of f. Unbiased for every cost. Kool, van Hoof & Welling (2020), eq. 9 and 15.
+    Calls: K of f. Unbiased for every cost. Kool, van Hoof & Welling (2020), section 4.
 
     Args:
         num_samples: K, 2 … MOST_SAMPLES, and at most the number of outcomes.

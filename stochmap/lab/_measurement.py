@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 from scipy import stats
 
-from stochmap.estimators import AbstractEstimator, gradient
+from stochmap.estimators import AbstractDiscrete, AbstractEstimator, gradient
+from stochmap.estimators._distributions import MOST_OUTCOMES
 
 from ._problem import Problem, compiled, traced
 
@@ -25,6 +26,9 @@ _FLOAT_FLOOR = 1e-12
 
 _WORK = 1 << 16
 """Numbers in a block: repeats × parameters × samples that are worked on at once, so that they stay in cache."""
+
+_LISTED = 1 << 23
+"""Repeats × outcomes in a block, 64 MB in float64: estimators without replacement list all outcomes."""
 
 
 class Measurement(NamedTuple):
@@ -55,8 +59,7 @@ def measure(
         raise ValueError(f"repeats must be at least 2, got {repeats}: a variance takes two")
     if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         raise ValueError("moments are summed in float64: set jax.config.update('jax_enable_x64', True) first")
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(problem.distribution)))
-    block = max(16, min(4096, _WORK // (parameters * estimator.num_samples), repeats))
+    block = min(_block(jax.eval_shape(problem.distribution), estimator.num_samples), max(16, repeats))
     problem, estimator = traced(problem), traced(estimator)
     to_warm_up, to_measure = jax.random.split(key)
     state = settled_state(problem, estimator, to_warm_up, warm_up)
@@ -66,6 +69,14 @@ def measure(
     centre, sums = jax.tree.map(np.asarray, run(repeats=jnp.asarray(repeats)))
     seconds = time.process_time() - start
     return _moments(centre, sums, repeats, seconds / repeats)
+
+
+def _block(distribution: Any, num_samples: int) -> int:
+    """Return how many estimates are made at once."""
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(distribution))
+    outcomes = distribution.num_outcomes if isinstance(distribution, AbstractDiscrete) else 1
+    listed = outcomes if outcomes <= MOST_OUTCOMES else 1  # some estimators list them for every estimate
+    return max(16, min(4096, _WORK // (parameters * num_samples), _LISTED // listed))
 
 
 def is_unbiased(

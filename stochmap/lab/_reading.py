@@ -130,6 +130,8 @@ def _grid(table: Mapping[str, type], options: Mapping[str, Any], where: str) -> 
 
 
 def _entries(listed: Any, sizes: Sequence[int], families: set[str]) -> tuple[Entry, ...]:
+    if not families:  # nothing is measured, only learned
+        return ()
     names = listed.split(",") if isinstance(listed, str) else listed
     if not isinstance(names, list) or not names or not sizes:
         raise StudyError(
@@ -203,7 +205,10 @@ def _sampled(options: Any) -> SampledLearning:
     for kind, learner in learners:
         if "categorical" not in learner.families:
             raise StudyError(f"{where}: {kind} does not serve tables: choose another estimator")
-    return SampledLearning(name, str(options["truth"]["kind"]), truth, tuple(learners), **sizes)
+    try:
+        return SampledLearning(name, str(options["truth"]["kind"]), truth, tuple(learners), **sizes)
+    except ValueError as error:
+        raise StudyError(f"{where}: {error}") from error
 
 
 def _learning(options: Any) -> Learning:

@@ -12,6 +12,7 @@ import numpy as np
 from stochmap.building import field_values
 from stochmap.learners import Fit, SampledGradient
 from stochmap.sampling import Counts, categorical_sampler, draw_counts
+from stochmap.sharding import LANES, batch_size, pad_runs
 from stochmap.streams import Role, run_keys, words_on_host
 from stochmap.truths import Truth
 
@@ -26,6 +27,10 @@ class SampledLearning:
     estimators: tuple[tuple[str, SampledGradient], ...]
     num_samples: int = 4096
     runs: int = 16
+
+    def __post_init__(self) -> None:
+        if self.runs > LANES:
+            raise ValueError(f"runs must be at most {LANES}, got {self.runs}: give fewer")
 
     @property
     def id(self) -> int:
@@ -50,8 +55,10 @@ def sampled_curves(task: SampledLearning, unit: int, seed: int) -> Curves:
     """Learn the task's tables with one of its estimators; every estimator sees the same data."""
     name, learner = task.estimators[unit]
     keys = run_keys(seed, (task.id << 32) + np.arange(task.runs, dtype=np.int64))
-    truth: Any = task.truth.draw(keys)
-    counts = draw_counts(categorical_sampler(truth.inputs, truth.probabilities), keys, task.num_samples)
+    batch = pad_runs(keys, batch_size())  # the sampler's batches have one size
+    truth: Any = task.truth.draw(batch)
+    drawn = draw_counts(categorical_sampler(truth.inputs, truth.probabilities), batch, task.num_samples)
+    counts = jax.tree.map(lambda leaf: leaf[: task.runs], drawn)
     start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
     fit = _fit(learner)(words_on_host(keys, Role.LEARNER, start, 1)[:, 0], counts)
     n = np.asarray(counts.n, np.float64)

@@ -96,6 +96,14 @@ class GradientStudy:
             return list(range(len(task.estimators)))
         return [i for i, entry in enumerate(self.entries) if task.problem.family in entry.estimator.families]
 
+    def estimator_names(self, chunk: Chunk) -> list[str]:
+        """Return the names of the estimators of a chunk."""
+        task = self.tasks[chunk.condition_id]
+        units = self.serving(task)[chunk.first : chunk.first + chunk.count]
+        if isinstance(task, Cell):
+            return [self.entries[unit].name for unit in units]
+        return [task.estimators[unit][0] for unit in units]
+
     def chunks_of(self, task: Task, ranges: Iterable[tuple[int, int]], size: int) -> list[Chunk]:
         """Cut ranges of a task's units into chunks of at most ``size``."""
         return list(chunks(task.id, list(ranges), size))

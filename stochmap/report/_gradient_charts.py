@@ -31,9 +31,11 @@ class Dots:
 def dot_plot(dots: list[Dots], labels: tuple[str, str, str]) -> Figure:
     """Estimators from the least mean squared error down; what is 0 stands at the left edge."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     dots = sorted(dots, key=lambda dot: -(dot.bias_square + dot.calls))
-    figure = Figure(figsize=(5.6, 0.215 * len(dots) + 0.95), dpi=160)
+    widest = max(len(dot.label) for dot in dots)
+    figure = Figure(figsize=(3.4 + 0.068 * widest, 0.215 * len(dots) + 0.95), dpi=160)
     axes = figure.add_subplot()
     positive = [v for dot in dots for v in (dot.bias_square, dot.calls, dot.time) if v > 0]
     top = max(positive, default=1.0)
@@ -52,11 +54,11 @@ def dot_plot(dots: list[Dots], labels: tuple[str, str, str]) -> Figure:
         )
     axes.set_xlim(floor, top * 2)
     log_axis(axes, "x")
+    axes.xaxis.set_major_locator(LogLocator(numticks=6))
     axes.axvline(floor, color=GRID, linewidth=1)
     axes.set_yticks(y, [one_line(dot.label) for dot in dots])
     axes.set_ylim(-0.6, len(dots) - 0.4)
     axes.set_xlabel("mean squared error (left edge: 0)")
-    widest = max(len(dot.label) for dot in dots)
     margins(
         figure,
         left=0.3 + 0.068 * widest,
@@ -103,30 +105,36 @@ def bands(found: list[Band], styles: dict[str, LearnerStyle], *, y_label: str) -
 
 
 def curves(
-    found: dict[str, tuple[np.ndarray, np.ndarray]],
-    styles: dict[str, LearnerStyle],
-    *,
-    y_label: str,
-    level: tuple[float, str] | None = None,
+    found: dict[str, tuple[np.ndarray, np.ndarray]], styles: dict[str, LearnerStyle], *, x_label: str, y_label: str
 ) -> Figure:
-    """Lines along the steps of learning, one an estimator, logarithmic both ways; `level` is a dashed line."""
+    """A line for each estimator, logarithmic both ways, with its name at the side; what is 0 or below is left out."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.2, 4.6), dpi=160)
+    figure = Figure(figsize=(6.4, 3.6), dpi=160)
     axes = figure.add_subplot()
     handles, labels = [], []
-    for label, (step, value) in found.items():
-        style = styles[label]
-        handles += axes.plot(step, value, color=style.colour, linestyle=style.line)
+    for label, (x, value) in found.items():
+        style, shown = styles[label], value > 0
+        handles += axes.plot(
+            x[shown],
+            value[shown],
+            color=style.colour,
+            linestyle=style.line,
+            marker=style.marker if len(x) <= 12 else "",
+            markersize=4,
+            markerfacecolor="none" if style.line == "--" else style.colour,
+        )
         labels.append(one_line(label))
-    if level is not None:
-        handles.append(axes.axhline(level[0], color=INK, linestyle=(0, (5, 2.5)), linewidth=1.3))
-        labels.append(level[1])
-    axes.set_yscale("log")
-    axes.set_xscale("log")
-    log_axis(axes, "x")
-    log_axis(axes, "y")
-    axes.set_xlabel("step")
+    for which in ("x", "y"):
+        log_axis(axes, which)
+    x = np.unique(np.concatenate([x for x, _ in found.values()]))
+    if len(x) <= 8:
+        axes.set_xticks(x, [f"{tick:g}" for tick in x])
+    axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    margins(figure, left=0.75, right=0.15, bottom=0.48, top=legend_above(figure, handles, labels) + 0.1)
+    side = 0.55 + 0.066 * max(map(len, labels))
+    figure.legend(
+        handles, labels, loc="center right", bbox_to_anchor=(1.0, 0.53), handlelength=2.4, labelspacing=0.35, fontsize=8
+    )
+    margins(figure, left=0.72, right=side + 0.1, bottom=0.48, top=0.12)
     return figure

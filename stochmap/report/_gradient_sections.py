@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ._charts import Series, along_samples
 from ._gradient_charts import Band, Dots, bands, curves, dot_plot
 from ._gradient_material import LabCell, LabMaterial
 from ._gradient_regions import Region, regions
@@ -22,6 +22,12 @@ _MOST_CELLS = 12  # charts of single problems
 _AXES = ("num_classes", "dimension", "curvature")
 _AXIS_LABELS = {"num_classes": "classes, k", "dimension": "dimensions, D", "curvature": "curvature of the cost"}
 _SHOWN_TEMPERATURE = 0.5
+_MOST_TEMPERATURES = 6  # problems with charts against the temperature
+_ROUNDING = 1e-18  # of a squared bias, relative to the squared gradient
+_BOTH: tuple[tuple[str, str, str, Callable[[dict[str, Any]], float]], ...] = (
+    ("bias", "squared bias", "bias²/gradient²", lambda row: row["bias_square"]),
+    ("calls", "variance at equal calls", "variance · calls / gradient²", lambda row: row["variance"] * row["work"]),
+)
 
 
 def every_section(material: LabMaterial) -> list[Section]:
@@ -231,36 +237,38 @@ def axis_section(material: LabMaterial) -> Section | None:
 
 def _axis_charts(material: LabMaterial, problem: str, facet: str, axis: str, cells: list[LabCell]) -> list[Chart]:
     kinds = (
-        ("bias", "bias²/gradient²", lambda row: row["bias_square"]),
-        ("calls", "variance · calls / gradient²", lambda row: row["variance"] * row["work"]),
-        ("time", "variance · µs / gradient²", lambda row: 1e6 * row["variance"] * row["seconds"]),
+        *_BOTH,
+        (
+            "time",
+            "variance at equal time",
+            "variance · µs / gradient²",
+            lambda row: 1e6 * row["variance"] * row["seconds"],
+        ),
     )
+    shown = [(cell.axes[axis], row) for cell in cells for row in cell.rows if _is_shown(row)]
+    names = sorted({row["estimator"] for _, row in shown})
+    where = one_line(problem) + (f" · {facet}" if facet else "")
     charts = []
-    for name, label, value in kinds:
-        points: dict[str, list[list[float]]] = {}
-        for cell in cells:
-            for row in cell.rows:
-                if row["estimator_kind"] == "exact" or not _is_shown(row):
-                    continue
-                shown = value(row) / row["gradient_square"]
-                if shown > 1e-18:
-                    points.setdefault(row["label"], []).append([cell.axes[axis], shown, shown, shown])
-        if not points:
-            continue
-        series = [Series.of(each, found) for each, found in points.items()]
-        title = {"bias": "squared bias", "calls": "variance at equal calls", "time": "variance at equal time"}[name]
-        where = one_line(problem) + (f" · {facet}" if facet else "")
-        charts.append(
-            draw(
-                along_samples(series, material.styles, x_label=_AXIS_LABELS[axis], y_label=label, log_y=True),
-                name=material.file_name(axis, name, problem, facet),
-                title=f"{where}: {title}",
-            )
-        )
+    for name, title, label, value in kinds:
+        found = {
+            each: _points([(x, value(row) / row["gradient_square"]) for x, row in shown if row["estimator"] == each])
+            for each in names
+        }
+        found = {each: points for each, points in found.items() if (points[1] > _ROUNDING).any()}
+        if found:
+            figure = curves(found, learner_styles(names), x_label=_AXIS_LABELS[axis], y_label=label)
+            charts.append(draw(figure, name=material.file_name(axis, name, problem, facet), title=f"{where}: {title}"))
     return charts
 
 
+def _points(pairs: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    x, value = np.array(sorted(pairs), float).T
+    return x, np.where(value > _ROUNDING, value, 0.0)
+
+
 def _is_shown(row: dict[str, Any]) -> bool:
+    if row["estimator_kind"] == "exact":
+        return False
     temperature = row.get("estimator_temperature")
     if temperature is None or "temperature" not in row["label"]:
         return True
@@ -270,36 +278,21 @@ def _is_shown(row: dict[str, Any]) -> bool:
 def temperature_section(material: LabMaterial) -> Section | None:
     """Bias² and variance of the relaxed estimators against their temperature."""
     charts = []
-    for cell in material.cells:
+    for cell in material.cells[:: max(1, math.ceil(len(material.cells) / _MOST_TEMPERATURES))]:
         kinds: dict[str, list[dict[str, Any]]] = {}
         for row in cell.rows:
             if row.get("estimator_temperature") is not None:
                 kinds.setdefault(row["estimator"], []).append(row)
         kinds = {kind: rows for kind, rows in kinds.items() if len({row["estimator_temperature"] for row in rows}) > 2}
-        if not kinds or len(charts) >= 2 * _MOST_CELLS:
-            continue
-        styles = learner_styles(list(kinds))
-        for name, label, value in (
-            ("bias", "bias²/gradient²", lambda row: row["bias_square"]),
-            ("variance", "variance · calls / gradient²", lambda row: row["variance"] * row["work"]),
-        ):
-            series = [
-                Series.of(
-                    kind,
-                    [
-                        [row["estimator_temperature"], *[max(value(row), 1e-18) / row["gradient_square"]] * 3]
-                        for row in rows
-                    ],
-                )
+        for name, title, label, value in _BOTH:
+            found = {
+                kind: _points([(row["estimator_temperature"], value(row) / row["gradient_square"]) for row in rows])
                 for kind, rows in kinds.items()
-            ]
-            charts.append(
-                draw(
-                    along_samples(series, styles, x_label="temperature", y_label=label, log_y=True),
-                    name=material.file_name("temperature", name, cell.title),
-                    title=f"{one_line(cell.title)}: {'squared bias' if name == 'bias' else 'variance at equal calls'}",
-                )
-            )
+            }
+            if found:
+                figure = curves(found, learner_styles(list(kinds)), x_label="temperature", y_label=label)
+                file = material.file_name("temperature", name, cell.title)
+                charts.append(draw(figure, name=file, title=f"{one_line(cell.title)}: {title}"))
     if not charts:
         return None
     return Section(
@@ -390,7 +383,7 @@ def curves_section(material: LabMaterial) -> Section:
         for name in names
     }
     chart = draw(
-        curves(found, learner_styles(names), y_label="score above its optimum"),
+        curves(found, learner_styles(names), x_label="step", y_label="score above its optimum"),
         name=material.file_name("learning_curves"),
         title="The proper score above its optimum, averaged over the runs",
     )

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from ._build import ReportPaths, replace_file
-from ._numbers import number, one_line, plural
+from ._numbers import count, one_line, plural
 from ._query import SQL_FOLDER, StoreQueries
 
 QUERIES = ("gradients/summary", "gradients/measurements", "gradients/quantiles", "gradients/curves")
@@ -36,7 +36,7 @@ def build_gradients(path: str | Path) -> ReportPaths:
         if not sections:
             raise ValueError(f"{path}: no measurement is finished: run the job again, it goes on where it stopped")
         facts = [plural(len(material.cells), "problem"), plural(len(material.labels), "estimator")]
-        facts += [f"{number(study['repeats'], 7)} estimates each"] if "repeats" in study else []
+        facts += [f"{count(int(study['repeats']))} estimates each"] if "repeats" in study else []
         facts += [f"seed {study['seed']}"] if "seed" in study else []
         page = Page(
             title=one_line(str(study.get("name") or queries.path.name)),
