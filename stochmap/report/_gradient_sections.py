@@ -396,7 +396,8 @@ def curves_section(material: LabMaterial) -> Section:
         title="Learning a mapping from its samples",
         shows="The learner sampled_gradient with every estimator, on the same data: how the score comes down.",
         look_for="Every estimator that is unbiased on this score lands on counts / n, straight-through and ReinMax "
-        "too: the score is linear in each of its two independent samples.",
+        "too: the score is linear in each of its two independent samples. Relaxed estimators end there as well: at "
+        "counts / n the cost is the same for every outcome, and their bias is gone with it.",
         computed="Distance: ‖fit − counts/n‖² over Σ(1 − Σp̂²)/n, the variance that the data leave; the share of runs "
         "with at most 5 %.",
         queries=["gradients/curves"],
