@@ -54,7 +54,7 @@ def measure(
     other, and then stays as it is.
 
     Raises:
-        ValueError: fewer than 2 repeats or more than 2³², JAX's 64-bit mode is off, or the estimator does not serve the problem.
+        ValueError: repeats outside 2 … 2³² − 1, JAX's 64-bit mode is off, or the estimator does not serve the problem.
     """
     if not 2 <= repeats < 1 << 32:
         raise ValueError(f"repeats must be at least 2 and below 2^32, got {repeats}: a variance takes two")

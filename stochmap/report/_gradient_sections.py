@@ -124,7 +124,7 @@ def _with_error(row: dict[str, Any]) -> str:
 def check_section(material: LabMaterial, measured: list[dict[str, Any]]) -> Section:
     """Whether bias is seen where it is, and only there."""
     known = [row for row in measured if row["exact_bias"] is not None]
-    clear = [row for row in known if abs(row["exact_bias"]) >= _CLEAR * max(row["standard_error"], 1e-15)]
+    clear = [row for row in known if abs(row["exact_bias"]) >= _CLEAR * max(row["standard_error"], 1e-13)]
     seen = [row for row in clear if not row["unbiased_observed"]]
     unbiased = [row for row in measured if row["unbiased_declared"]]
     alarms = [row for row in unbiased if not row["unbiased_observed"]]
