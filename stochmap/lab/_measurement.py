@@ -49,14 +49,15 @@ def measure(
     """Make ``repeats`` independent estimates and return their moments.
 
     One compiled program: blocks of vmapped estimates, one block after the other, with the sums of the first four powers
-    of (estimate − centre) in float64; the centre is the first block's mean. The standard error of the variance s² is
-    √((m₄ − s⁴)/n). A state first learns from ``warm_up`` estimates, one after the other, and then stays as it is.
+    of (estimate − centre) in float64; the centre is the first block's mean. Estimate i has the stream (key, i). The
+    standard error of the variance s² is √((m₄ − s⁴)/n). A state first learns from ``warm_up`` estimates, one after the
+    other, and then stays as it is.
 
     Raises:
-        ValueError: fewer than 2 repeats, JAX's 64-bit mode is off, or the estimator does not serve the problem.
+        ValueError: repeats outside 2 … 2³² − 1, JAX's 64-bit mode is off, or the estimator does not serve the problem.
     """
-    if repeats < 2:
-        raise ValueError(f"repeats must be at least 2, got {repeats}: a variance takes two")
+    if not 2 <= repeats < 1 << 32:
+        raise ValueError(f"repeats must be at least 2 and below 2^32, got {repeats}: a variance takes two")
     if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         raise ValueError("moments are summed in float64: set jax.config.update('jax_enable_x64', True) first")
     block = min(_block(jax.eval_shape(problem.distribution), estimator.num_samples), max(16, repeats))
@@ -125,9 +126,10 @@ def _sums(
 
     def add(index: Int[Array, ""], carry: tuple[Array, Array]) -> tuple[Array, Array]:
         centre, sums = carry
-        estimates = jax.vmap(one)(jax.random.split(jax.random.fold_in(key, index), block))
+        numbers = index * block + jnp.arange(block)
+        estimates = jax.vmap(lambda number: one(jax.random.fold_in(key, number)))(numbers)
         centre = jnp.where(index == 0, estimates.mean(axis=0), centre)
-        counted = (index * block + jnp.arange(block) < repeats)[:, None]
+        counted = (numbers < repeats)[:, None]
         deviation = jnp.where(counted, estimates - centre[None], 0.0)
         return centre, sums + jnp.stack([jnp.sum(deviation**power, axis=0) for power in (1, 2, 3, 4)])
 

@@ -68,8 +68,11 @@ def from_options(options: Mapping[str, Any]) -> GradientStudy:
         key: convert(options.get(key, default), int, f"study, `{key}`") for key, (default, _) in _NUMBERS.items()
     }
     for key, (_, least) in _NUMBERS.items():
-        if not least <= numbers[key] < 1 << 62:
-            raise StudyError(f"study, `{key}`: must be at least {least}, got {numbers[key]}: give another number")
+        most = 1 << (62 if key == "seed" else 32)
+        if not least <= numbers[key] < most:
+            raise StudyError(
+                f"study, `{key}`: must be at least {least} and below {most}, got {numbers[key]}: give another number"
+            )
     problems, learning, sampled = (options.get(key, []) for key in ("problem", "learning", "sampled_gradient"))
     if any(not isinstance(each, list) for each in (problems, learning, sampled)) or not problems + learning + sampled:
         raise StudyError("study: no problem: add a [[problem]] table with a kind and its fields")

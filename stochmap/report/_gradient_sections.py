@@ -124,7 +124,7 @@ def _with_error(row: dict[str, Any]) -> str:
 def check_section(material: LabMaterial, measured: list[dict[str, Any]]) -> Section:
     """Whether bias is seen where it is, and only there."""
     known = [row for row in measured if row["exact_bias"] is not None]
-    clear = [row for row in known if abs(row["exact_bias"]) >= _CLEAR * max(row["standard_error"], 1e-15)]
+    clear = [row for row in known if abs(row["exact_bias"]) >= _CLEAR * max(row["standard_error"], 1e-13)]
     seen = [row for row in clear if not row["unbiased_observed"]]
     unbiased = [row for row in measured if row["unbiased_declared"]]
     alarms = [row for row in unbiased if not row["unbiased_observed"]]
@@ -330,7 +330,7 @@ def learning_section(material: LabMaterial) -> Section:
             findings.append(
                 f"{one_line(task)}: after {count(last)} steps the score function's θ lies between "
                 f"{number(end['q05'], 2)} and {number(end['q95'], 2)} in 90 % of the runs, above ½ in "
-                f"{share(end['above'])} (known: 0.13 to 0.77, a third)."
+                f"{share(end['above'])}; of t = 0.499 at 10,000 steps 0.13 to 0.77 and a third are known."
             )
         others = [name for name in names if name in ("rebar", "relax")]
         if bit and others:
@@ -396,7 +396,8 @@ def curves_section(material: LabMaterial) -> Section:
         title="Learning a mapping from its samples",
         shows="The learner sampled_gradient with every estimator, on the same data: how the score comes down.",
         look_for="Every estimator that is unbiased on this score lands on counts / n, straight-through and ReinMax "
-        "too: the score is linear in each of its two independent samples.",
+        "too: the score is linear in each of its two independent samples. Relaxed estimators end there as well: at "
+        "counts / n the cost is the same for every outcome, and their bias is gone with it.",
         computed="Distance: ‖fit − counts/n‖² over Σ(1 − Σp̂²)/n, the variance that the data leave; the share of runs "
         "with at most 5 %.",
         queries=["gradients/curves"],

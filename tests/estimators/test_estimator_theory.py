@@ -175,14 +175,14 @@ def test_all_outcomes_without_replacement_are_the_exact_gradient():
         np.testing.assert_allclose(found.logits, exact_gradient(distribution, cost), atol=1e-13)
 
 
-@pytest.mark.parametrize(("kind", "factor"), [("relax", 0.2), ("rebar", 0.7)])
+@pytest.mark.parametrize(("kind", "factor"), [("relax", 0.2), ("rebar", 0.5)])
 def test_control_variates_learn(kind, factor):
     """On the toy: the variance after 1500 steps, the state then frozen, is a fraction of what it was at first."""
     estimator, cost = build(kind), toy(0.499)
     distribution = Bernoulli(jnp.array([0.2, -0.3]))
     start = estimator.init(distribution)
-    if kind == "rebar":  # far from its best temperature
-        start = start._replace(parameters=start.parameters._replace(log_temperature=jnp.asarray(1.5)))
+    if kind == "rebar":  # with the wrong sign
+        start = start._replace(parameters=start.parameters._replace(scale=jnp.asarray(-1.0)))
 
     @jax.jit
     def train(keys):

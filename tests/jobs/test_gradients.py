@@ -246,7 +246,7 @@ def test_a_cost_of_ones_own(monkeypatch, capsys):
         ("--problem.kind bernoulli_toy --estimators pathwise", "no problem of the study is of that family"),
         ("--problem.kind bernoulli_toy --estimators reinmax,reinmax", "listed twice"),
         ("--problem.kind bernoulli_toy --samples many", "expected a whole number"),
-        ("--problem.kind bernoulli_toy --repeats 1", "`repeats`: must be at least 2"),
+        ("--problem.kind bernoulli_toy --repeats 1", "`repeats`: must be at least 2 and below 4294967296, got 1"),
         ("--problem.kind bernoulli_toy --repeats 1.5", "expected a whole number"),
         ("--problem.kind bernoulli_toy --seed -1", "`seed`: must be at least 0"),
         ("--problem.kind bernoulli_toy --workers 2", "leave out --workers"),
