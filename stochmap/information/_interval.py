@@ -14,7 +14,7 @@ from ._estimates import check_counts
 from ._independence import independence_test
 from ._quantities import QUANTITIES, Quantity
 
-UNDERSAMPLED = 0.2
+UNDERSAMPLED = 0.15
 """Share of the pairs whose cell was seen once, above which a table is undersampled. By Good and Turing that share is
 the probability of cells that were not seen at all."""
 

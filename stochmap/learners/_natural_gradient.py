@@ -48,6 +48,9 @@ def _natural_step(expected: Any, log_partition: Any, natural: Array) -> Array:
 
 
 def _dirichlet_step(natural: Float[Array, "y"], y: Array) -> Float[Array, "y"]:
+    if natural.shape[0] == 1:  # certain from the start: there is no information in an observation
+        return jnp.zeros_like(natural)
+
     def expected(a: Array) -> Array:
         return digamma(a[y]) - digamma(a.sum())
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["bayes.md"]
+PAGES = ["bayes.md", "information.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page):
     text = (DOCS / page).read_text(encoding="utf-8")
     blocks = list(re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    assert len(blocks) >= 5
+    assert blocks
     namespace = {"__name__": page}
     for block in blocks:
         line = text[: block.start(1)].count("\n")
