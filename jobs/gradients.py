@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import shlex
 import sys
 import tempfile
@@ -14,8 +13,8 @@ from typing import Annotated
 import tomli_w
 from cyclopts import Parameter
 
-from cluster import Executor, InProcessExecutor, Outcome, Progress, RayExecutor, interruptible
-from jobs import _command
+from cluster import Executor, InProcessExecutor, Outcome, Progress, interruptible
+from jobs import _command, _running
 from jobs._command import Count, Flag, UsageError
 from jobs._environment import platform_name, versions
 from jobs._measuring import measure_and_commit
@@ -89,37 +88,21 @@ def gradients(
     if not out:
         with tempfile.TemporaryDirectory(prefix="stochmap-") as folder, contextlib.ExitStack() as running:
             return _run(plan, folder, InProcessExecutor(), running, again, show=_print)
-    joins = not in_process and bool(address or os.environ.get("RAY_ADDRESS", "local") != "local")
-    executor = InProcessExecutor() if in_process else RayExecutor(workers, address)
+    joins = _running.joins_cluster(address, in_process=in_process)
+    executor = _running.executor_for(workers, address, in_process=in_process)
     with interruptible(), contextlib.ExitStack() as running:
         if joins:  # first of all: a cluster that is not there is no reason to make a store
-            _start(executor, running)
+            _running.start(executor, running)
         return _run(plan, out, executor, running, again, show=_show)
 
 
 def _check_options(out: str | None, workers: int | None, address: str | None, *, in_process: bool, alone: bool) -> None:
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {workers}: leave it out to use every core")
-    if in_process and (workers is not None or address is not None):
-        raise UsageError("--in-process uses no Ray: leave out --workers and --address")
-    if not out and not alone:
-        raise UsageError("--out is missing: give a folder for the results, such as --out out/gradients")
-    if not out and (workers is not None or address is not None):
-        raise UsageError("without --out one problem is measured in this process: leave out --workers and --address")
-    if out and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and "://" not in out and not os.path.isabs(out):
-        raise UsageError(
-            f"--out {out} would lie in the copy of the checkout that Ray deletes after a submitted job: "
-            "give an absolute path that every machine can write to, or a URL such as s3://bucket/prefix"
-        )
-
-
-def _start(executor: Executor, running: contextlib.ExitStack) -> None:
-    try:
-        running.enter_context(executor)
-    except ValueError as error:
-        raise UsageError(f"--address: {error}") from error
-    except ConnectionError as error:
-        raise _command.NoCluster(str(error)) from error
+    if not out and alone:
+        _running.check_workers(workers, address, in_process=in_process)
+        if workers is not None or address is not None:
+            raise UsageError("without --out one problem is measured in this process: leave out --workers and --address")
+        return
+    _running.check_place(out, workers, address, in_process=in_process)
 
 
 def open_store(study: lab.GradientStudy, out: str) -> stores.Store:
@@ -167,8 +150,8 @@ def _run(
     with store.hold() as held:
         held.mark_incomplete()
         held.remove_orphans({chunk.name for chunk in missing})
-        if missing and isinstance(executor, RayExecutor) and not executor.running:
-            _start(executor, running)
+        if missing:
+            _running.start(executor, running)
         failures = _work_off(study, held, executor, missing)
         if failures:
             return _explain(study, failures, again)
