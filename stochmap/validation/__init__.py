@@ -11,6 +11,7 @@ from ._calibration import calibration
 from ._estimation import estimation
 from ._faults import faults
 from ._gaussian import gaussian
+from ._gradients import bernoulli, gaussian_gradients
 from ._information import information
 from ._origin import origin
 from ._rows import FALSE_ALARM as FALSE_ALARM
@@ -21,6 +22,8 @@ from ._text import format_markdown as format_markdown
 from ._text import format_table as format_table
 
 SECTIONS: dict[str, Callable[[int], list[Row]]] = {
+    "A": bernoulli,
+    "B": gaussian_gradients,
     "C": estimation,
     "D": gaussian,
     "E": calibration,

@@ -62,7 +62,7 @@ def test_the_score_comes_down_on_the_same_data_for_every_estimator():
         ({"estimators": ["pathwise"]}, "pathwise does not serve tables"),
         ({"estimators": []}, "a list of at least one kind"),
         ({"estimators": ["arn"]}, "unknown kind 'arn'"),
-        ({"runs": 65}, "runs must be at most 64"),
+        ({"runs": 129}, "runs must be at most 128"),
         ({"num_samples": 0}, "`num_samples`: must be positive"),
         ({"stepps": 3}, "unknown key `stepps`"),
         ({"truth": {"kind": "gaussian", "mean": 0.0, "std": 1.0}}, "a kind of random table"),
