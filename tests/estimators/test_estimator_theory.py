@@ -199,7 +199,7 @@ def test_control_variates_learn(kind, factor):
 
 @pytest.mark.parametrize("family", ["bernoulli", "categorical"])
 def test_noisy_logits_given_the_sample_are_those_that_gave_it(family):
-    """P(z′) over all samples is P(z), and z′ gives the sample back. A CDF off by 3 % would be seen."""
+    """P(z′) over all samples is P(z), and z′ gives the sample back. A CDF off by 3.5 % would be seen."""
     distribution, repeats = PARAMETERS[family], 20_000
 
     @jax.jit
@@ -218,12 +218,12 @@ def test_noisy_logits_given_the_sample_are_those_that_gave_it(family):
     for place in np.ndindex(mean.shape):
         centre = special.logit(mean[place]) if family == "bernoulli" else np.log(mean[place])
         cdf = special.expit if family == "bernoulli" else (lambda x: np.exp(-np.exp(-x)))
-        assert_distribution(given[(slice(None), *place)] - centre, cdf, detects=0.03, cases=8)
+        assert_distribution(given[(slice(None), *place)] - centre, cdf, detects=0.035, cases=8)
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "categorical"])
 def test_outcomes_and_their_probabilities(family):
-    """All outcomes, once; the chances are those of the variables; samples follow them (a distance of 3 % is seen)."""
+    """All outcomes, once; the chances are those of the variables; samples follow them (a distance of 4 % is seen)."""
     distribution = PARAMETERS[family]
     outcomes, chances = (np.asarray(array) for array in distribution.enumerate())
     assert len(np.unique(outcomes.reshape(len(outcomes), -1), axis=0)) == distribution.num_outcomes == len(chances)
@@ -232,4 +232,4 @@ def test_outcomes_and_their_probabilities(family):
     np.testing.assert_allclose(chances, each.reshape(len(outcomes), -1).prod(axis=1), rtol=1e-13)
     samples = np.asarray(jax.jit(jax.vmap(distribution.sample))(jax.random.split(jax.random.key(6), 20_000)))
     same = (samples[:, None] == outcomes[None]).reshape(len(samples), len(outcomes), -1).all(axis=2)
-    assert_frequencies(same.sum(axis=0), chances, detects=0.03, cases=2)
+    assert_frequencies(same.sum(axis=0), chances, detects=0.04, cases=2)
