@@ -29,8 +29,3 @@ NUMERICAL = (
     "datasets",
 )
 install_import_hook([f"stochmap.{name}" for name in NUMERICAL], "shape_checks.checked")
-
-
-def pytest_collection_modifyitems(items):
-    """Put the tests of cluster first: Ray forks this process, and JAX warns of a fork once it has computed anything."""
-    items.sort(key=lambda item: item.path.parent.name != "cluster")
