@@ -32,15 +32,6 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "yogi": optax.yogi,
 }
 
-_MOMENTUM = {"sgd": "momentum", "rmsprop": "momentum"}
-"""What Optax calls an optimizer's momentum, where it is not ``b1``."""
-
-
-def optimizer_of(name: str, learning_rate: float, momentum: float | None) -> optax.GradientTransformation:
-    """Return the named optimizer; a momentum of None leaves it Optax's own."""
-    options = {} if momentum is None else {_MOMENTUM.get(name, "b1"): momentum}
-    return OPTIMIZERS[name](learning_rate, **options)
-
 
 class Trained(NamedTuple):
     """What the loop returns: parameters, how it ended, and the losses on the way."""
