@@ -136,3 +136,30 @@ def _share_out(
     last_covered = np.flatnonzero(~from_owed)[heavy] - heavy - 1
     own.reshape(-1)[heavy] -= covered.reshape(-1)[last_covered] - spare.reshape(-1)[heavy]
     return own, alias.reshape(tables, cells) - index[::cells, None]
+
+
+def abridge(table: AliasTable) -> UInt32[np.ndarray, "*tables cells"]:
+    """Return one number for each cell in place of three: its alias in the lowest ⌈log₂ K⌉ bits, its threshold above.
+
+    What is left of the threshold decides all but 2^(⌈log₂ K⌉ − 32) of the draws (``choose_abridged``); the others are
+    made by the whole table (``choose_whole``).
+    """
+    own = np.uint32(alias_mask(table.alias.shape[-1]))
+    return (table.threshold_high & ~own) | (table.alias & own)
+
+
+def alias_mask(cells: int) -> int:
+    """Return the bits of an abridged number that are its alias."""
+    return (1 << (cells - 1).bit_length()) - 1
+
+
+def choose_whole(table: AliasTable, words: UInt32[np.ndarray, "rows 2"]) -> UInt32[np.ndarray, "rows"]:
+    """Return the cell that each 64-bit word (high, low) draws from one table (host)."""
+    cells, half, lower = np.uint64(table.alias.shape[-1]), np.uint64(32), np.uint64(0xFFFFFFFF)
+    high, low = words.astype(np.uint64).T
+    low = low * cells
+    high = high * cells + (low >> half)
+    cell = high >> half
+    threshold = (table.threshold_high[cell].astype(np.uint64) << half) | table.threshold_low[cell]
+    keep = ((high << half) | (low & lower)) < threshold
+    return np.where(keep, cell, table.alias[cell]).astype(np.uint32)

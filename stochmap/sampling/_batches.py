@@ -8,30 +8,26 @@ import numpy as np
 from jaxtyping import UInt32
 
 from stochmap.sharding import LANES, collect_runs, place_runs
-from stochmap.streams import Role, split_uint64
+from stochmap.streams import Role, split_uint64, words_at
 from stochmap.variates import normal_of_bits
 
-from ._alias import AliasTable
-from ._cells import blocks, draw_cell_block, drawer, join_halves, noise_halves
+from ._alias import AliasTable, abridge, choose_whole
+from ._cells import TOGETHER, blocks, draw_cell_block, drawer, join_halves, noise_halves
 from ._pairs import CategoricalSampler, GaussianSampler
 from ._statistics import Counts, Moments, value_moments
 
 _LARGEST = 4096
 """Rows of a run in a block: those of a batch's runs together fit into the cache."""
 
-_COUNTED = 8
-"""Runs that are counted at a time: 8 · 4096 rows as int64 stay in a core's cache."""
-
 
 class _Batch:
     """A batch of runs placed on the devices, drawn block by block."""
 
     def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"]):
+        self.table, self.keys = table, keys
         self.runs, self.cells = table.alias.shape
-        first = np.arange(self.runs, dtype=np.uint32) % LANES * np.uint32(self.cells)
-        parts = place_runs((table._replace(alias=table.alias + first[:, None]), keys))
-        self.parts = [jax.tree.map(jnp.asarray, part) for part in parts]  # used once for every block
-        self.buffer = np.empty((_COUNTED, 0), dtype=np.int64)
+        self.parts = [jax.tree.map(jnp.asarray, part) for part in place_runs((abridge(table), keys))]
+        self.buffer = np.empty((TOGETHER, 0), dtype=np.int64)
 
     def draw_cells(self, block: tuple[int, int, int]) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield a few runs at a time, with their rows as (run within the slice)·K + cell: int64[runs·rows].
@@ -43,14 +39,24 @@ class _Batch:
         draw, at = drawer(draw_cell_block, Role.PAIR, rows), split_uint64(start)
         drawn = [draw(part, at) for part in self.parts]
         if self.buffer.shape[1] != used:
-            self.buffer = np.empty((_COUNTED, used), dtype=np.int64)
+            self.buffer = np.empty((TOGETHER, used), dtype=np.int64)
         for device, cells in enumerate(drawn):
             on_host = np.asarray(cells)
-            for lane in range(0, LANES, _COUNTED):
-                few = on_host[lane : lane + _COUNTED, :used]
-                np.subtract(few, lane * self.cells, out=self.buffer, casting="unsafe")
+            for lane in range(0, LANES, TOGETHER):
+                few = on_host[lane : lane + TOGETHER, :used]
+                np.copyto(self.buffer, few)
                 first = device * LANES + lane
-                yield slice(first, first + _COUNTED), self.buffer.reshape(-1)
+                if few.max() == TOGETHER * self.cells:
+                    self._decide(first, start)
+                yield slice(first, first + TOGETHER), self.buffer.reshape(-1)
+
+    def _decide(self, first: int, start: int) -> None:
+        """Draw the rows in the buffer that the abridged tables left undecided."""
+        for lane, row in np.argwhere(self.buffer == TOGETHER * self.cells):
+            run = first + lane
+            table = AliasTable(*(part[run] for part in self.table))
+            words = words_at(self.keys[run], Role.PAIR, np.array([start + row]))
+            self.buffer[lane, row] = lane * self.cells + choose_whole(table, words)[0]
 
     def draw_noise(self, block: tuple[int, int, int]) -> np.ndarray:
         """Return the rows' standard normal variates: float64[runs, rows]."""
@@ -65,7 +71,7 @@ def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"],
     totals = np.zeros((batch.runs, sampler.num_x, sampler.num_y), dtype=np.int64)
     for block in blocks(0, num_samples, _LARGEST):
         for runs, cell in batch.draw_cells(block):
-            totals[runs] += np.bincount(cell, minlength=_COUNTED * batch.cells).reshape(totals[runs].shape)
+            totals[runs] += np.bincount(cell, minlength=TOGETHER * batch.cells).reshape(totals[runs].shape)
     return Counts(totals)
 
 
@@ -78,7 +84,7 @@ def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], n
         noise, parts = batch.draw_noise(block), []
         for lanes, x in batch.draw_cells(block):
             value = sampler.mean[lanes].reshape(-1)[x] + sampler.std[lanes].reshape(-1)[x] * noise[lanes].reshape(-1)
-            part = value_moments(x, value, _COUNTED * num_x)
-            parts.append(jax.tree.map(lambda leaf: leaf.reshape(_COUNTED, num_x), part))
+            part = value_moments(x, value, TOGETHER * num_x)
+            parts.append(jax.tree.map(lambda leaf: leaf.reshape(TOGETHER, num_x), part))
         total = total + jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     return total

@@ -7,19 +7,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, UInt, UInt32
+from jaxtyping import Array, Bool, UInt, UInt32
 
 from stochmap.sharding import compiler_options
-from stochmap.streams import Key, Role, check_window, split_uint64, threefry_2x32
+from stochmap.streams import Key, Role, check_window, split_uint64, threefry_2x32, words_at
 
-from ._alias import AliasTable
+from ._alias import AliasTable, abridge, alias_mask, choose_whole
+
+TOGETHER = 8
+"""Runs whose cells are counted together."""
 
 BLOCKS = (256, 4096, 1 << 20)
 """Rows that one call draws: three compiled programs serve every window."""
-
-_SEPARATE = 1 << 15
-"""Up to so many cells the table's three arrays lie apart, within the cache; beyond, a cell's numbers lie side by side,
-so that a draw misses the cache once and not three times: at 10⁶ cells half the time."""
 
 
 def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[UInt[np.ndarray, "rows"]]:
@@ -32,16 +31,17 @@ def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[
     """
     check_window(start, count)
     cells = table.alias.shape[-1]
-    if cells <= _SEPARATE:
-        parts = tuple(map(jnp.asarray, table))
-    else:
-        parts = (jnp.asarray(np.stack([*table, table.alias], axis=-1).reshape(-1)),)
-    batch = (parts, jnp.asarray(key, dtype=jnp.uint32)[None])
+    batch = (jnp.asarray(abridge(table))[None], jnp.asarray(key, dtype=jnp.uint32)[None])
 
     def draw(first: int, rows: int) -> Array:
-        return drawer(_draw_narrow, Role.PAIR, rows, cells)(batch, split_uint64(first))
+        return drawer(draw_cell_block, Role.PAIR, rows)(batch, split_uint64(first))
 
-    yield from _ahead(draw, start, count)
+    for drawn in _ahead(draw, start, count):
+        if drawn.max() == cells:
+            undecided, drawn = np.flatnonzero(drawn == cells), drawn.copy()
+            drawn[undecided] = choose_whole(table, words_at(key, Role.PAIR, start + undecided))
+        yield drawn.astype(np.min_scalar_type(cells - 1), copy=False)
+        start += len(drawn)
 
 
 def draw_bits(key: Key, start: int, count: int) -> Iterator[np.ndarray]:
@@ -110,31 +110,36 @@ def _high_product(a: Array, factor: Any) -> Array:
     return a_high * f_high + (first >> half) + (second >> half)
 
 
-def draw_cell_block(
-    batch: tuple[AliasTable, Array], start: Array, *, role: Role, rows: int
-) -> UInt32[Array, "runs rows"]:
-    """Draw rows start … start + rows − 1 of every run, each as (run within the batch)·K + cell, as aliases are given.
+def draw_cell_block(batch: tuple[Array, Array], start: Array, *, role: Role, rows: int) -> UInt[Array, "runs rows"]:
+    """Draw rows start … start + rows − 1 of every run from abridged tables [runs, K].
 
-    Flat tables, one output array, absolute aliases and a counter without carry: each saves a fifth to a half.
+    A cell is counted on from run to run of ``TOGETHER``, (run mod TOGETHER)·K + cell; where the abridged table does not
+    decide, it is TOGETHER·K (of one run alone, K). One flat table and one output array: each saves a fifth to a half.
     """
     table, keys = batch
-    runs, cells = table.alias.shape
-    first = (jnp.arange(runs, dtype=jnp.uint32) * jnp.uint32(cells))[:, None]
+    runs, cells = table.shape
+    together = min(runs, TOGETHER)
+    index = jnp.arange(runs, dtype=jnp.uint32)[:, None]
     words = threefry_2x32((keys[:, :1], keys[:, 1:]), _counter_block(role, start, rows))
-    flat = [part.reshape(-1) for part in table]
-    return choose_cell(words, cells, first, lambda part, cell: look_up(flat[part], cell))
+    cell, decided = choose_abridged(
+        words, cells, lambda cell: look_up(table.reshape(-1), index * jnp.uint32(cells) + cell)
+    )
+    cell = jnp.where(decided, cell + index % jnp.uint32(together) * jnp.uint32(cells), jnp.uint32(together * cells))
+    return cell.astype(np.min_scalar_type(together * cells))
 
 
-def _draw_narrow(cells: int, batch: Any, start: Array, *, role: Role, rows: int) -> UInt[Array, "1 rows"]:
-    parts, key = batch
-    words = threefry_2x32((key[:, :1], key[:, 1:]), _counter_block(role, start, rows))
-    if len(parts) == 1:
-        chosen = choose_cell(
-            words, cells, 0, lambda part, cell: look_up(parts[0], (cell << jnp.uint32(2)) + jnp.uint32(part))
-        )
-    else:
-        chosen = choose_cell(words, cells, 0, lambda part, cell: look_up(parts[part], cell))
-    return chosen.astype(np.min_scalar_type(cells - 1))
+def choose_abridged(
+    words: tuple[Array, Array], cells: int, number_of: Callable[[Array], Array]
+) -> tuple[UInt32[Array, "*shape"], Bool[Array, "*shape"]]:
+    """Return the cell that each 64-bit word draws among ``cells``, and whether that is certain (traceable).
+
+    As ``choose_cell``, from the numbers of ``abridge``: one look-up in place of three, and no lower half.
+    """
+    cell, remainder, _ = _scaled(words, cells)
+    mask = jnp.uint32(alias_mask(cells))
+    number = number_of(cell)
+    chosen = jnp.where((remainder | mask) < number, cell, number & mask)
+    return chosen, (remainder ^ number) > mask
 
 
 def choose_cell(words: tuple[Array, Array], width: Any, first: Any, part_of: Callable[[int, Array], Array]) -> Array:
@@ -149,15 +154,20 @@ def choose_cell(words: tuple[Array, Array], width: Any, first: Any, part_of: Cal
         first: the first of the cells.
         part_of: from (0, 1 or 2) and cells to their thresholds' upper and lower halves and aliases.
     """
+    cell, remainder_high, remainder_low = _scaled(words, width)
+    cell = cell + first
+    threshold_high, threshold_low = part_of(0, cell), part_of(1, cell)
+    keep = (remainder_high < threshold_high) | ((remainder_high == threshold_high) & (remainder_low < threshold_low))
+    return jnp.where(keep, cell, part_of(2, cell))
+
+
+def _scaled(words: tuple[Array, Array], width: Any) -> tuple[Array, Array, Array]:
+    """Return the three upper thirds of the 96-bit products of words and a number of cells."""
     high, low = words
     factor = jnp.asarray(width, dtype=jnp.uint32)
     part = high * factor
     remainder_high = part + _high_product(low, width)
-    remainder_low = low * factor
-    cell = _high_product(high, width) + (remainder_high < part).astype(jnp.uint32) + first
-    threshold_high, threshold_low = part_of(0, cell), part_of(1, cell)
-    keep = (remainder_high < threshold_high) | ((remainder_high == threshold_high) & (remainder_low < threshold_low))
-    return jnp.where(keep, cell, part_of(2, cell))
+    return _high_product(high, width) + (remainder_high < part).astype(jnp.uint32), remainder_high, low * factor
 
 
 def look_up(values: Any, index: Array) -> Array:

@@ -9,6 +9,7 @@ from exact_shares import WHOLE, as_integers, exact, received
 
 from stochmap.mappings import CategoricalMapping
 from stochmap.sampling import _cells, build_alias, categorical_sampler, draw_bits, draw_cells, integer_weights
+from stochmap.sampling._alias import alias_mask
 from stochmap.streams import Role, run_keys, words_on_host
 
 KEY = run_keys(7, 3 << 32)
@@ -63,22 +64,22 @@ def test_a_quarter_of_a_million_outcomes_far_below_one_peak():
     assert_mean(tail, float(share), detects=float(share) / 4)
 
 
-@pytest.mark.parametrize("cells", [100, 40_000])
-def test_both_layouts_of_a_table_draw_the_same_cells(monkeypatch, cells):
-    """One cell's three numbers side by side, or three arrays: on either side of the bound, and as the rule has it."""
+@pytest.mark.parametrize("cells", [1, 2, 100, 128, 40_000, 1 << 20])
+def test_every_draw_is_the_whole_tables(cells):
+    """Also where the abridged numbers do not decide: at 2²⁰ cells one draw in 4096, and across a multiple of 2³²."""
     table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
-    start, found = (1 << 32) - 700, []
-    for bound in (0, cells):
-        monkeypatch.setattr(_cells, "_SEPARATE", bound)
-        found.append(drawn(table, start, 1400))
-    np.testing.assert_array_equal(found[0], found[1])
-    words = words_on_host(KEY, Role.PAIR, start, 1400).astype(object)
+    start, count = (1 << 32) - 30_000, 60_000
+    found = drawn(table, start, count)
+    words = words_on_host(KEY, Role.PAIR, start, count).astype(object)
     product = ((words[:, 0] << 32) | words[:, 1]) * cells
     cell = (product >> 64).astype(np.int64)
     threshold = (table.threshold_high[cell].astype(object) << 32) | table.threshold_low[cell].astype(object)
     keep = (product & (WHOLE - 1)) < threshold
-    np.testing.assert_array_equal(found[0], np.where(keep, cell, table.alias[cell].astype(np.int64)))
-    assert 0 < keep.sum() < len(keep)
+    np.testing.assert_array_equal(found, np.where(keep, cell, table.alias[cell].astype(np.int64)))
+    assert 0 < keep.sum() < len(keep) or cells == 1
+    bits = alias_mask(cells).bit_length()
+    undecided = ((product >> (32 + bits)) ^ (threshold >> (32 + bits))) & ((1 << (32 - bits)) - 1) == 0
+    assert undecided.sum() > 5 or cells < 1 << 20
 
 
 @pytest.mark.parametrize(("cells", "kind"), [(256, np.uint8), (257, np.uint16)])

@@ -9,6 +9,7 @@ from scipy import stats
 from stochmap.sampling import (
     CategoricalSampler,
     GaussianSampler,
+    _batches,
     categorical_sampler,
     count_pairs,
     draw_counts,
@@ -161,6 +162,23 @@ def test_counting_drawn_pairs_gives_the_counts(num_samples):
     for run in {0, 1, 7, 8, 63, 64 % size, size - 1}:
         x, y, _ = draw_pairs(categorical_sampler(inputs, table[run]), keys[run], 0, num_samples)
         np.testing.assert_array_equal(counts[run], count_pairs(x, y, 5, 9).n)
+
+
+def test_rows_that_abridged_tables_leave_undecided_are_counted_where_they_belong(monkeypatch):
+    """Of 2²² rows over 8192 cells about 8: one cell's count would be too low, or another's too high."""
+    decided = []
+    decide = _batches._Batch._decide
+    monkeypatch.setattr(
+        _batches._Batch, "_decide", lambda self, first, start: decided.append(first) or decide(self, first, start)
+    )
+    size = batch_size()
+    table = np.random.default_rng(8).dirichlet(np.full(64, 0.5), size=(size, 128))
+    keys, inputs = run_keys(3, np.arange(size)), np.full(128, 1 / 128)
+    counts = draw_counts(categorical_sampler(inputs, table), keys, 16384).n
+    assert decided
+    for run in (lane for first in decided for lane in range(first, first + 8)):
+        x, y, _ = draw_pairs(categorical_sampler(inputs, table[run]), keys[run], 0, 16384)
+        np.testing.assert_array_equal(counts[run], count_pairs(x, y, 128, 64).n)
 
 
 @pytest.mark.parametrize("num_samples", [1, 700, 5000])
