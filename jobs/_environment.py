@@ -1,5 +1,6 @@
 """What decides the bits of a result beside the study: the platform, and the versions that made it."""
 
+import functools
 import hashlib
 import importlib.metadata
 import platform
@@ -8,6 +9,7 @@ from pathlib import Path
 _PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "pyarrow", "ray")
 
 
+@functools.cache
 def platform_name() -> str:
     """Name the instruction set, the device kind's library and the writer: equal names give equal bytes.
 

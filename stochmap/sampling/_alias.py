@@ -145,7 +145,7 @@ def abridge(table: AliasTable) -> UInt32[np.ndarray, "*tables cells"]:
     made by the whole table (``choose_whole``).
     """
     own = np.uint32(alias_mask(table.alias.shape[-1]))
-    return (table.threshold_high & ~own) | (table.alias & own)
+    return (np.asarray(table.threshold_high) & ~own) | (np.asarray(table.alias) & own)
 
 
 def alias_mask(cells: int) -> int:

@@ -6,7 +6,7 @@ from chance import assert_frequencies
 from dataset_cases import cells_by_the_rule, dataset, rows
 
 from stochmap.datasets import Table, Tally, build_table, row_types
-from stochmap.datasets._rows import _labels
+from stochmap.datasets._rows import _count, _labels
 from stochmap.sampling import categorical_sampler, draw_pairs, gaussian_sampler, value_moments
 from stochmap.streams import Role, words_on_host
 from stochmap.variates import normal
@@ -224,3 +224,10 @@ def test_values_far_out_are_tallied(tables):
     assert columns["beyond_4"].tolist() == [2, 6]
     assert columns["beyond_5"].tolist() == [1, 4]
     assert columns["beyond_5_5"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("size", [1, 2, 100, 128, 129, 256])
+@pytest.mark.parametrize("rows", [5, 1 << 17, (1 << 18) + 70_001])
+def test_cells_that_are_counted_two_at_a_time_are_counted_once(size, rows):
+    cells = np.random.default_rng(rows).integers(0, size, rows).astype(np.uint8)
+    np.testing.assert_array_equal(_count(cells, size), [(cells == cell).sum() for cell in range(size)])
