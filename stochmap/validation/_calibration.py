@@ -56,7 +56,8 @@ def _ranked(seed: int, name: str, runs: Runs, learner: Any) -> list[Row]:
     """Ranks among posterior draws: uniform on 0 … L, so of mean L/2 and variance ((L + 1)² − 1)/12."""
     posterior = learn(learner, runs).posterior
     assert posterior is not None
-    found = checks.ranks(posterior, runs.truth, runs.statistics, jax.random.key(seed % 2**32), DRAWS)
+    keys = jax.random.split(jax.random.key(seed % 2**32), RUNS)
+    found = checks.ranks(posterior, runs.truth, runs.statistics, keys, DRAWS)
     rows = []
     for quantity, values in found.items():
         first = np.asarray(values).reshape(len(values), -1)[:, 0]

@@ -62,13 +62,17 @@ def test_transforms_are_uniform_where_truths_come_from_the_prior():
 FEW = 2000
 
 
+def keys(seed: int):
+    return jax.random.split(jax.random.key(seed), FEW)
+
+
 def first(data):
     return jax.tree.map(lambda leaf: leaf[:FEW] if np.ndim(leaf) and len(leaf) == RUNS else leaf, data)
 
 
 def test_ranks_are_uniform_where_truths_come_from_the_prior():
     for truth, statistics, posterior in (first(tables()), first(gaussians())):
-        found = ranks(posterior, truth, statistics, jax.random.key(4), 19)
+        found = ranks(posterior, truth, statistics, keys(4), 19)
         assert found[LOG_LIKELIHOOD].shape == (FEW,)
         assert min(values.min() for values in found.values()) == 0
         assert max(values.max() for values in found.values()) == 19
@@ -80,7 +84,7 @@ def test_a_posterior_that_ignores_the_data_is_seen_by_the_log_likelihood_alone()
     truth, counts, _ = first(tables())
     prior = Dirichlet(np.full((FEW, 1, 3), 0.7))
     assert check_pit(pit(prior, truth), LEVEL).failed == []
-    failed = check_ranks(ranks(prior, truth, counts, jax.random.key(5), 19), 19, LEVEL).failed
+    failed = check_ranks(ranks(prior, truth, counts, keys(5), 19), 19, LEVEL).failed
     assert [panel.quantity for panel in failed] == [LOG_LIKELIHOOD]
 
 
@@ -161,7 +165,7 @@ def test_panels_share_the_level():
         (lambda: check_pit({"mean": np.zeros(3)}, 1.0), r"level must lie in \(0, 1\), got 1.0"),
         (lambda: ecdf_band(0, 10, 0.9), "at least 1 value and 2 points, got 0 and 10: give more"),
         (lambda: ecdf_band(10, 1, 0.9), "at least 1 value and 2 points, got 10 and 1: give more"),
-        (lambda: ranks(*tables()[2:], *tables()[:2], jax.random.key(0), 0), "draws must be at least 1, got 0: 99 are"),
+        (lambda: ranks(*tables()[2:], *tables()[:2], keys(0), 0), "draws must be at least 1, got 0: 99 are"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(build, message):
