@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from stochmap import calibration as checks
-from stochmap.information import mutual_information, posterior_interval
+from stochmap.information import mutual_information, posterior_draws
 from stochmap.learners import Dirichlet, NormalInverseGamma
 from stochmap.truths import Dirichlet as DirichletTruth
 from stochmap.truths import NormalInverseGamma as GaussianTruth
@@ -94,5 +94,6 @@ def _fixed_prior(seed: int) -> list[Row]:
 
 def _covers(random: np.random.Generator, joint: np.ndarray, n: int) -> bool:
     counts = random.multinomial(n, joint.reshape(-1)).reshape(joint.shape)
-    found = posterior_interval(counts, draws=200, seed=int(random.integers(2**32)))
-    return bool(found.lower <= mutual_information(joint) <= found.upper)
+    # The ends of posterior_interval, without its test of independence, which takes five times as long.
+    lower, upper = np.quantile(posterior_draws(counts, draws=200, seed=int(random.integers(2**32))), [0.025, 0.975])
+    return bool(lower <= mutual_information(joint) <= upper)
