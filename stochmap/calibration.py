@@ -19,7 +19,7 @@ from scipy import signal, special, stats
 from stochmap.mappings import CategoricalMapping, GaussianMapping
 from stochmap.posteriors import AbstractPosterior, tails
 from stochmap.sampling import Counts, Moments, Statistics
-from stochmap.truths import TruthTable
+from stochmap.truths import CategoricalTable, TruthTable
 
 LOG_LIKELIHOOD = "log_likelihood"
 """The quantity ln p(data | mapping) of a run, beside the parameters."""
@@ -64,8 +64,12 @@ def pit(posterior: AbstractPosterior, truth: TruthTable) -> dict[str, Float[np.n
 
     Beta for probabilities, Student t for means, inverse gamma for variances (the same number as for std). For a
     posterior under the prior that truths come from, each is uniform over runs. Those of one row depend on each other.
+    Where there is a single outcome its probability is certain, and has none: there is no ``probability``.
     """
-    return posterior.cdf(truth.parameters())
+    values = posterior.cdf(truth.parameters())
+    if isinstance(truth, CategoricalTable) and truth.probabilities.shape[-1] == 1:
+        del values["probability"]
+    return values
 
 
 def ranks(

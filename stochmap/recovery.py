@@ -347,13 +347,14 @@ def _calibration(cells: Columns, run_ids: np.ndarray, learner: str, learned: _Sc
     blocks = []
     for quantity, rank in learned.calibration.rank.items():
         whole = quantity == calibration.LOG_LIKELIHOOD
+        pit = learned.calibration.pit.get(quantity)
         place = {"run_id": run_ids, "x": None, "y": None} if whole else cells
         blocks.append(
             {
                 **place,
                 "learner": _constant(learner, rank.size),
                 "quantity": _constant(quantity, rank.size),
-                "pit": None if whole else learned.calibration.pit[quantity].reshape(-1),
+                "pit": None if pit is None else pit.reshape(-1),
                 "rank": rank.reshape(-1),
                 "draws": np.full(rank.size, POSTERIOR_DRAWS, dtype=np.int32),
             }

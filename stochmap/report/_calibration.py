@@ -29,12 +29,12 @@ class Curve:
 
     @property
     def excess(self) -> float:
-        """How far the curve goes, in half widths of the band: above 1 it has left it somewhere."""
-        centre = 0.5 * (self.band.lower + self.band.upper)
-        half = np.maximum(0.5 * (self.band.upper - self.band.lower), 0.5)
-        inside = (self.band.lower <= self.counts) & (self.counts <= self.band.upper)
-        reach = np.abs(self.counts - centre) / half
-        return float(np.where(inside, np.minimum(reach, 1.0), np.maximum(reach, np.nextafter(1.0, 2.0))).max())
+        """How far the curve goes, in half widths of the band: above 1 it has left it somewhere.
+
+        The band ends half a value beyond the last one that is inside.
+        """
+        centre, half = 0.5 * (self.band.upper + self.band.lower), 0.5 * (self.band.upper - self.band.lower + 1)
+        return float((np.abs(self.counts - centre) / half).max())
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Panel:
     @property
     def inside(self) -> bool:
         """Whether no curve leaves its band."""
-        return self.excess <= 1.0
+        return self.excess < 1.0
 
 
 @dataclass(frozen=True)

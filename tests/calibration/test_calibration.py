@@ -148,6 +148,32 @@ def test_ranks_are_counted_where_their_distribution_is_exact():
     assert check_ranks({"mean": np.minimum(even + 1, 19)}, 19, 0.99).failed != []
 
 
+def test_what_is_certain_has_ranks_like_any_other_and_no_transforms():
+    """One outcome: every draw equals the truth. If all ranks were 0, the band would be left by 95 % of the runs."""
+    truth = CategoricalTable(np.ones((FEW, 1, 1)), np.ones(1))
+    posterior, counts = Dirichlet(np.full((FEW, 1, 1), 3.5)), Counts(np.full((FEW, 1, 1), 3))
+    assert pit(posterior, truth) == {}
+    found = ranks(posterior, truth, counts, keys(6), 19)
+    assert {name: values.shape for name, values in found.items()} == {
+        "probability": (FEW, 1, 1),
+        LOG_LIKELIHOOD: (FEW,),
+    }
+    assert check_ranks(found, 19, LEVEL).failed == []
+
+
+def test_a_run_has_the_ranks_of_its_own_key():
+    """Wherever it stands among the others."""
+    truth, counts, posterior = first(tables())
+    found = ranks(posterior, truth, counts, keys(4), 19)
+    truth, counts, posterior = (
+        jax.tree.map(lambda leaf: leaf[::-1] if np.ndim(leaf) and len(leaf) == FEW else leaf, data)
+        for data in (truth, counts, posterior)
+    )
+    for name, values in ranks(posterior, truth, counts, keys(4)[::-1], 19).items():
+        np.testing.assert_array_equal(values[::-1], found[name])
+        assert (values != found[name]).any()
+
+
 def test_panels_share_the_level():
     values = np.random.default_rng(1).random((50, 2, 3))
     found = check_pit({"probability": values, "mean": values[:, 0, 0]}, 0.9, 10)
