@@ -42,10 +42,10 @@ def calibration_section(material: Material) -> Section | None:
         shows="Whether posteriors are as sure as they say. Where truths come from a learner's own prior, the "
         "posterior probability that a quantity is at most its true value (PIT) is uniform over runs, and so is the "
         "rank of the truth among posterior draws; the charts show their distribution functions less the uniform one.",
-        look_for=f"Curves inside the shaded band: with right posteriors all of this page stay there with {100 * LEVEL:g} % "
-        "probability. An S shape: too sure (falling in the middle) or not sure enough (rising); an arch: shifted, "
-        "upwards where the truth lies lower than the posterior. A posterior that ignores the data shows in the "
-        "log-likelihood alone. Truths that do not come from the prior leave the band rightly.",
+        look_for=f"Curves inside the shaded band: all of this page stay there with {100 * LEVEL:g} % probability if "
+        "the posteriors are right. An S shape: too sure (falling in the middle) or not sure enough (rising); an arch: "
+        "shifted, upwards where the truth lies lower than the posterior. A posterior that ignores the data shows in "
+        "the log-likelihood alone. Truths that do not come from the prior leave the band rightly.",
         computed="PIT exactly: Beta, Student t and inverse gamma. Ranks among posterior draws of a stream of the "
         "run's own. The bands are simultaneous over their points (Säilynoja, Bürkner & Vehtari 2022), with "
         "Bonferroni's level over all curves of the page.",
