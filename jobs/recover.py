@@ -152,6 +152,8 @@ def _show(out: str) -> None:
     if not page.exists() or page.stat().st_mtime_ns < complete.stat().st_mtime_ns:
         report.build(out)
     print(report.format_table(report.summary(out)))
+    for finding in report.calibration_findings(out):
+        print(f"calibration: {finding}")
     print(f"report: {page.resolve()}")
 
 

@@ -23,6 +23,7 @@ def report(directory: Annotated[str, Parameter(name="DIR")], /) -> int:
             paths, table = reports.build_gradients(directory), reports.gradients_table(directory)
         else:
             paths, table = reports.build(directory), reports.format_table(reports.summary(directory))
+            table = "\n".join([table, *(f"calibration: {each}" for each in reports.calibration_findings(directory))])
     except ValueError as error:
         raise StoreError(str(error)) from error
     print(table)

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from scipy import signal, special, stats
 
 from stochmap.mappings import CategoricalMapping, GaussianMapping
 from stochmap.posteriors import AbstractPosterior, tails
 from stochmap.sampling import Counts, Moments, Statistics
-from stochmap.truths import TruthTable
+from stochmap.truths import CategoricalTable, TruthTable
 
 LOG_LIKELIHOOD = "log_likelihood"
 """The quantity ln p(data | mapping) of a run, beside the parameters."""
@@ -64,36 +64,64 @@ def pit(posterior: AbstractPosterior, truth: TruthTable) -> dict[str, Float[np.n
 
     Beta for probabilities, Student t for means, inverse gamma for variances (the same number as for std). For a
     posterior under the prior that truths come from, each is uniform over runs. Those of one row depend on each other.
+    Where there is a single outcome its probability is certain, and has none: there is no ``probability``.
     """
-    return posterior.cdf(truth.parameters())
+    values = posterior.cdf(truth.parameters())
+    if isinstance(truth, CategoricalTable) and truth.probabilities.shape[-1] == 1:
+        del values["probability"]
+    return values
 
 
 def ranks(
-    posterior: AbstractPosterior, truth: TruthTable, statistics: Statistics, key: Any, draws: int = 99
+    posterior: AbstractPosterior, truth: TruthTable, statistics: Statistics, keys: Any, draws: int = 99
 ) -> dict[str, Int[np.ndarray, "..."]]:
     """Return how many of ``draws`` posterior draws lie below the truth: of every parameter, and of the log-likelihood.
 
-    For a posterior under the prior that truths come from, each is uniform on 0 … draws over runs. The log-likelihood,
-    [*runs], is that of all of a run's data; it would be seen if the posterior did not depend on them.
+    For a posterior under the prior that truths come from, each is uniform on 0 … draws over runs; draws that equal the
+    truth are counted below it with a random rank among them. The log-likelihood, [*runs], is that of all of a run's
+    data; it would be seen if the posterior did not depend on them. ``keys`` are `jax.random` keys, [*runs]: a run's
+    ranks depend on its own alone.
 
     Raises:
         ValueError: there are no draws.
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}: 99 are usual")
-    true = {name: jnp.asarray(values) for name, values in truth.parameters().items()}
-    true[LOG_LIKELIHOOD] = jnp.asarray(_log_likelihood(true, statistics))
+    found = rank_program(jnp.asarray(keys), posterior, truth.parameters(), statistics, draws=draws)
+    return {name: np.asarray(values) for name, values in found.items()}
 
-    def add(total: dict[str, Array], key: Array) -> tuple[dict[str, Array], None]:
-        mapping = posterior.sample(key)
-        assert isinstance(mapping, CategoricalMapping | GaussianMapping)
-        drawn = {name: jnp.asarray(values) for name, values in mapping.parameters().items()}
-        drawn[LOG_LIKELIHOOD] = jnp.asarray(_log_likelihood(drawn, statistics))
-        return {name: total[name] + (drawn[name] < true[name]) for name in total}, None
 
-    start = {name: jnp.zeros(jnp.shape(values), dtype=jnp.int32) for name, values in true.items()}
-    total, _ = jax.jit(lambda keys: jax.lax.scan(add, start, keys))(jax.random.split(key, draws))
-    return {name: np.asarray(values) for name, values in total.items()}
+@jax.jit(static_argnames="draws")
+def rank_program(
+    keys: Any, posterior: AbstractPosterior, true: dict[str, Any], statistics: Statistics, *, draws: int
+) -> dict[str, Int[Array, "..."]]:
+    """Return the ranks, on the device where the arguments are: true parameters by name, the rest as for ``ranks``."""
+
+    def one(
+        key: PRNGKeyArray, posterior: AbstractPosterior, true: dict[str, Any], statistics: Statistics
+    ) -> dict[str, Array]:
+        own, ties = jax.random.split(key)
+        true = {**true, LOG_LIKELIHOOD: _log_likelihood(true, statistics)}
+
+        def add(total: dict[str, Array], key: PRNGKeyArray) -> tuple[dict[str, Array], None]:
+            mapping = posterior.sample(key)
+            assert isinstance(mapping, CategoricalMapping | GaussianMapping)
+            drawn: dict[str, Any] = mapping.parameters()
+            drawn = {**drawn, LOG_LIKELIHOOD: _log_likelihood(drawn, statistics)}
+            below = {name: jnp.stack([drawn[name] < true[name], drawn[name] == true[name]]) for name in true}
+            return jax.tree.map(jnp.add, total, below), None
+
+        start = {name: jnp.zeros((2, *jnp.shape(values)), dtype=jnp.int32) for name, values in true.items()}
+        total, _ = jax.lax.scan(add, start, jax.random.split(own, draws))
+        # Probabilities that round to 0 or 1 on both sides: a rank of their own each, or they would all be the lowest.
+        return {
+            name: below + jax.random.randint(key, below.shape, 0, equal + 1, dtype=jnp.int32)
+            for key, (name, (below, equal)) in zip(jax.random.split(ties, len(total)), total.items(), strict=True)
+        }
+
+    for _ in range(keys.ndim):
+        one = jax.vmap(one)
+    return one(keys, posterior, true, statistics)
 
 
 def _log_likelihood(parameters: dict[str, Array], statistics: Statistics) -> Array:

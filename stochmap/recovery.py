@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from stochmap import calibration
 from stochmap.columns import Labels
 from stochmap.learners import Fit, Learner, PairBlocks, Status, pair_blocks
 from stochmap.metrics import METRIC_COLUMNS, score
-from stochmap.posteriors import Interval
+from stochmap.posteriors import AbstractPosterior, Interval
 from stochmap.sampling import (
     Counts,
     Moments,
@@ -33,6 +34,9 @@ from stochmap.truths import CategoricalTable, GaussianTable, TruthTable
 LEVEL = 0.95
 """Of the intervals in ``estimates`` and of those whose ``coverage`` is told."""
 
+POSTERIOR_DRAWS = 99
+"""Of each posterior, among which the truth's ranks in ``calibration`` are: a hundred values, equally likely."""
+
 Columns = dict[str, Any]
 """A table as columns: NumPy arrays (text as ASCII bytes), Labels for text that repeats, None where all is null."""
 
@@ -50,10 +54,13 @@ def run_chunk(study: Study, chunk: Chunk) -> dict[str, list[Columns]]:
     keys = run_keys(study.seed, chunk.run_ids)
     # A learner's stream is that of its name: it does not depend on which others are listed.
     names = study.problem(condition.problem).learners
-    learner_keys = {name: words_at(keys, Role.LEARNER, zlib.crc32(name.encode())) for name in names}
+    learner_keys, posterior_keys = (
+        {name: words_at(keys, role, zlib.crc32(name.encode())) for name in names}
+        for role in (Role.LEARNER, Role.POSTERIOR)
+    )
     size = batch_size()
     starts = range(0, chunk.count, size)
-    runs = pad_runs(_Runs(chunk.run_ids, keys, learner_keys), len(starts) * size)
+    runs = pad_runs(_Runs(chunk.run_ids, keys, learner_keys, posterior_keys), len(starts) * size)
     batches = [_run_batch(study, condition, _window(runs, start, size)) for start in starts]
     return _tables(study, condition, _joined(batches, chunk.count))
 
@@ -64,10 +71,18 @@ class _Runs(NamedTuple):
     run_ids: np.ndarray
     keys: np.ndarray
     learner_keys: dict[str, np.ndarray]
+    posterior_keys: dict[str, np.ndarray]
 
 
 def _window(runs: _Runs, start: int, size: int) -> _Runs:
     return jax.tree.map(lambda leaf: leaf[start : start + size], runs)
+
+
+class _Calibration(NamedTuple):
+    """Where the truth lies in a learner's posterior, by quantity; every leaf has a leading axis of runs."""
+
+    pit: dict[str, np.ndarray]
+    rank: dict[str, np.ndarray]
 
 
 class _Scored(NamedTuple):
@@ -76,6 +91,7 @@ class _Scored(NamedTuple):
     fit: Fit
     intervals: dict[str, Interval] | None
     scores: dict[str, np.ndarray]
+    calibration: _Calibration | None = None
 
 
 class _Results(NamedTuple):
@@ -107,7 +123,12 @@ def _run_batch(study: Study, condition: Condition, runs: _Runs) -> _Results:
         fit = _fit(learner, runs.learner_keys[name], data[learner.needs])
         # Through the class: through the object Equinox would wrap the method anew, which costs a quarter of `score`.
         intervals = Fit.interval(fit, LEVEL)
-        learned[name] = _Scored(fit, intervals, score(truth, fit, statistics, intervals))
+        scored = _Scored(fit, intervals, score(truth, fit, statistics, intervals))
+        if "calibration" in study.keep and fit.posterior is not None:
+            scored = scored._replace(
+                calibration=_calibrate(fit.posterior, truth, statistics, runs.posterior_keys[name])
+            )
+        learned[name] = scored
     parts = truth.parts if isinstance(truth, CategoricalTable) else None
     return _Results(runs.run_ids, runs.keys, truth.parameters(), parts, statistics, learned)
 
@@ -121,7 +142,7 @@ def _tables(study: Study, condition: Condition, results: _Results) -> dict[str, 
     """Turn results into the tables that the study keeps, each as blocks of columns."""
     run_ids, statistics = results.run_ids, results.statistics
     shape = next(iter(results.truth.values())).shape
-    cells = _cells(run_ids, shape) if {"truths", "counts", "estimates"} & set(study.keep) else {}
+    cells = _cells(run_ids, shape) if {"truths", "counts", "estimates", "calibration"} & set(study.keep) else {}
     tables = {"runs": [_runs(study, condition, run_ids, results.keys, statistics)]}
     if "truths" in study.keep:
         tables["truths"] = [_truths(cells, *parameter) for parameter in results.truth.items()]
@@ -131,7 +152,13 @@ def _tables(study: Study, condition: Condition, results: _Results) -> dict[str, 
         tables["samples"] = _samples(condition, results)
     tables["fits"] = [_fits(run_ids, name, learned) for name, learned in results.learned.items()]
     if "estimates" in study.keep:
-        tables["estimates"] = [block for item in results.learned.items() for block in _estimates(cells, *item)]
+        seen = np.asarray(statistics.num_samples) > 0
+        told = {**cells, "seen": np.broadcast_to(seen if len(shape) == 2 else seen[..., None], shape).reshape(-1)}
+        tables["estimates"] = [block for item in results.learned.items() for block in _estimates(told, *item)]
+    if "calibration" in study.keep:
+        blocks = [block for item in results.learned.items() for block in _calibration(cells, run_ids, *item)]
+        if blocks:
+            tables["calibration"] = blocks
     if "history" in study.keep:
         blocks = [_history(run_ids, name, learned.fit) for name, learned in results.learned.items()]
         if any(blocks):
@@ -200,6 +227,17 @@ def _fit(learner: Learner, keys: np.ndarray, data: Any) -> Fit:
     program = _program(learner)
     fit = collect_runs([program(*part) for part in place_runs((keys, data))])
     return jax.tree.map(lambda leaf: leaf.astype(np.float64) if leaf.dtype == np.float32 else leaf, fit)
+
+
+def _calibrate(
+    posterior: AbstractPosterior, truth: TruthTable, statistics: Statistics, keys: np.ndarray
+) -> _Calibration:
+    """Find where the truth lies in the exact posteriors of a batch."""
+    ranks = [
+        calibration.rank_program(jax.random.wrap_key_data(part, impl="threefry2x32"), *data, draws=POSTERIOR_DRAWS)
+        for part, *data in place_runs((keys, posterior, truth.parameters(), statistics))
+    ]
+    return _Calibration(calibration.pit(posterior, truth), collect_runs(ranks))
 
 
 def _constant(text: str, rows: int) -> Labels:
@@ -299,6 +337,28 @@ def _estimates(cells: Columns, learner: str, learned: _Scored) -> list[Columns]:
             lower, upper = learned.intervals[parameter]
             block |= {"lower": lower.reshape(-1), "upper": upper.reshape(-1)}
         blocks.append(block)
+    return blocks
+
+
+def _calibration(cells: Columns, run_ids: np.ndarray, learner: str, learned: _Scored) -> list[Columns]:
+    """Return transforms and ranks of every cell's parameters, and the rank of the log-likelihood of the run's data."""
+    if learned.calibration is None:
+        return []
+    blocks = []
+    for quantity, rank in learned.calibration.rank.items():
+        whole = quantity == calibration.LOG_LIKELIHOOD
+        pit = learned.calibration.pit.get(quantity)
+        place = {"run_id": run_ids, "x": None, "y": None} if whole else cells
+        blocks.append(
+            {
+                **place,
+                "learner": _constant(learner, rank.size),
+                "quantity": _constant(quantity, rank.size),
+                "pit": None if pit is None else pit.reshape(-1),
+                "rank": rank.reshape(-1),
+                "draws": np.full(rank.size, POSTERIOR_DRAWS, dtype=np.int32),
+            }
+        )
     return blocks
 
 

@@ -8,7 +8,7 @@ OPTIONS = {
     "name": "example",
     "seed": 11,
     "replicates": 200,
-    "keep": ["truths", "counts", "samples", "estimates", "history"],
+    "keep": ["truths", "counts", "samples", "estimates", "history", "calibration"],
     "problem": [
         {
             "name": "mapping",
@@ -63,7 +63,9 @@ def main(path: str, few: str = "") -> None:
     from stochmap.recovery import run_chunk
 
     jax.config.update("jax_enable_x64", True)  # noqa: FBT003
-    study, columns = example(problem=without_descent(few)), {"devices": np.array(jax.local_device_count())}
+    keep = [table for table in OPTIONS["keep"] if not (few and table == "calibration")]
+    study = example(problem=without_descent(few), keep=keep)
+    columns = {"devices": np.array(jax.local_device_count())}
     for problem in ("mapping", "gaussian"):
         for name, table in decoded(run_chunk(study, chunk_of(study, problem, 0, COUNT))).items():
             columns.update({f"{problem}/{name}/{column}": values for column, values in sorted_rows(table).items()})

@@ -39,7 +39,7 @@ def joined(*parts: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.n
 
 def sorted_rows(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the rows in the order of their identifying columns: blocks may come in any."""
-    names = [name for name in ("step", "y", "x", "parameter", "learner", "run_id") if name in table]
+    names = [name for name in ("step", "y", "x", "parameter", "quantity", "learner", "run_id") if name in table]
     order = np.lexsort([table[name] for name in names])
     return {name: values[order] for name, values in table.items()}
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from example_study import COUNT, OPTIONS, chunk_of, example
+from scipy import special
 from tables import decoded, digest, joined, sorted_rows
 
+from stochmap.calibration import LOG_LIKELIHOOD
 from stochmap.learners import LEARNERS, Status
 from stochmap.metrics import METRIC_COLUMNS
-from stochmap.recovery import LEVEL, run_chunk
+from stochmap.recovery import LEVEL, POSTERIOR_DRAWS, run_chunk
 from stochmap.sampling import categorical_sampler, count_pairs, draw_pairs, gaussian_sampler, value_moments
 from stochmap.sharding import batch_size
 from stochmap.streams import run_keys
@@ -55,8 +57,9 @@ def on_other_devices(tmp_path_factory) -> dict[int, dict[str, np.ndarray]]:
 
 
 def test_the_tables_that_are_kept(tables):
-    assert set(tables["mapping"]) == {"runs", "truths", "counts", "samples", "fits", "estimates", "history"}
-    assert set(tables["gaussian"]) == {"runs", "truths", "moments", "samples", "fits", "estimates", "history"}
+    common = {"runs", "truths", "samples", "fits", "estimates", "history", "calibration"}
+    assert set(tables["mapping"]) == common | {"counts"}
+    assert set(tables["gaussian"]) == common | {"moments"}
     bare = run(example(keep=[]), "mapping", 0, 1)
     assert set(bare) == {"runs", "fits"}
 
@@ -213,6 +216,44 @@ def test_estimates_are_what_the_numbers_were_computed_from(tables):
     assert LEVEL == 0.95
 
 
+def test_the_calibration_is_where_the_truth_lies_in_the_posterior(study, tables):
+    """Of exact posteriors only: transforms and ranks of every cell, and the rank of the data's log-likelihood."""
+    for problem, quantities in (("mapping", {"probability"}), ("gaussian", {"mean", "std"})):
+        table, truths = tables[problem]["calibration"], tables[problem]["truths"]
+        assert set(table["learner"]) == {{"mapping": "dirichlet", "gaussian": "normal_inverse_gamma"}[problem]}
+        assert set(table["quantity"]) == quantities | {LOG_LIKELIHOOD}
+        whole = table["quantity"] == LOG_LIKELIHOOD
+        np.testing.assert_array_equal(np.isnan(table["pit"]), whole)
+        np.testing.assert_array_equal(np.isnan(table["x"]), whole)
+        assert whole.sum() == COUNT
+        assert (table["draws"] == POSTERIOR_DRAWS).all()
+        # A share of 99 draws is within five of its standard errors of the probability that it estimates.
+        pit, share = table["pit"][~whole], (table["rank"][~whole] + 0.5) / (POSTERIOR_DRAWS + 1)
+        assert (np.abs(share - pit) < 5.0 * np.sqrt(pit * (1 - pit) / POSTERIOR_DRAWS) + 0.01).all()
+        assert len(truths["run_id"]) == len(pit)
+    counts, first = tables["mapping"]["counts"], tables["mapping"]["truths"]
+    n = counts["n"][(counts["run_id"] == counts["run_id"][0]) & (counts["x"] == 0)]
+    mine = tables["mapping"]["calibration"]
+    mine = (mine["run_id"] == counts["run_id"][0]) & (mine["x"] == 0) & (mine["y"] == 1)
+    c = counts["n"][(counts["run_id"] == counts["run_id"][0]) & (counts["x"] == 0) & (counts["y"] == 1)].sum() + 0.5
+    p = first["value"][(first["run_id"] == counts["run_id"][0]) & (first["x"] == 0) & (first["y"] == 1)]
+    expected = special.betainc(c, n.sum() + 2.0 - c, p)
+    np.testing.assert_allclose(tables["mapping"]["calibration"]["pit"][mine], expected, rtol=1e-12)
+
+
+def test_an_estimate_says_whether_its_row_was_seen(study):
+    """One sample of five rows: four keep the prior."""
+    entry = {**OPTIONS["problem"][0], "num_samples": 1, "learners": [{"kind": "dirichlet", "concentration": 0.5}]}
+    found = run(example(problem=[entry]), "mapping", 0, 20)
+    rows, counts = found["estimates"], found["counts"]
+    seen = dict(zip(counts["run_id"].tolist(), counts["x"].tolist(), strict=True))
+    np.testing.assert_array_equal(
+        rows["seen"], [seen[run] == x for run, x in zip(rows["run_id"], rows["x"], strict=True)]
+    )
+    assert (rows["value"][~rows["seen"]] == 0.25).all()
+    assert rows["seen"].sum() == 20 * 4
+
+
 def test_the_history_belongs_to_the_learner_that_has_one(tables):
     for problem in PROBLEMS:
         history, fits = tables[problem]["history"], tables[problem]["fits"]
@@ -242,7 +283,7 @@ def test_a_run_far_away_can_be_run_alone(study):
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_data_and_fits_do_not_depend_on_which_learners_are_listed(study, tables, problem):
     options = example().problem(problem)
-    for kept in ([0], [2, 0]):
+    for kept in ([0], [2, 0], [1]):
         entry = next(entry for entry in OPTIONS["problem"] if entry["name"] == options.name)
         fewer = example(problem=[{**entry, "learners": [entry["learners"][index] for index in kept]}])
         names = [entry["learners"][index]["kind"] for index in kept]
@@ -279,7 +320,7 @@ def test_data_are_the_same_on_any_number_of_devices(tables, on_other_devices, pr
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_fits_are_the_same_on_any_number_of_devices(tables, on_other_devices, problem, devices):
     """To the last bit: each device runs the program of one device."""
-    for name in ("fits", "estimates", "history"):
+    for name in ("fits", "estimates", "history", "calibration"):
         if f"{problem}/{name}/learner" in on_other_devices[devices]:
             here = tables[problem][name]
             mine = np.isin(here["learner"], on_other_devices[devices][f"{problem}/{name}/learner"])

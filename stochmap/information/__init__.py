@@ -17,5 +17,6 @@ from ._independence import independence_test as independence_test
 from ._interval import UNDERSAMPLED as UNDERSAMPLED
 from ._interval import InformationInterval as InformationInterval
 from ._interval import interval as interval
+from ._interval import posterior_draws as posterior_draws
 from ._interval import posterior_interval as posterior_interval
 from ._quantities import QUANTITIES as QUANTITIES

@@ -106,16 +106,37 @@ def posterior_interval(
     """
     below, above = tails(level)
     table = check_counts(counts)
-    check_positive("concentration", concentration)
-    if quantity not in QUANTITIES:
-        raise ValueError(f"unknown quantity {quantity!r}: choose {', '.join(QUANTITIES)}")
-    random = np.random.Generator(np.random.Philox(seed))
-    joint = random.standard_gamma(table + concentration, size=(draws, *table.shape))
-    values = QUANTITIES[quantity].value(joint / joint.sum(axis=(-2, -1), keepdims=True))
+    if draws < 20:
+        raise ValueError(f"draws must be at least 20, got {draws}: 1000 is usual")
+    values = posterior_draws(table, quantity, concentration=concentration, draws=draws, seed=seed)
     lower, estimate, upper = np.quantile(values, [below, 0.5, above])
     p_value = independence_test(table, draws=999, seed=seed).p_value
     few = bool((table == 1).sum() > UNDERSAMPLED * table.sum())
     return InformationInterval(float(estimate), float(lower), float(upper), level, p_value, undersampled=few)
+
+
+def posterior_draws(
+    counts: Any,
+    quantity: str = "mutual_information",
+    *,
+    concentration: float = 0.5,
+    draws: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
+    """Return draws of a quantity, in nats, from its posterior under a symmetric Dirichlet prior of the cells.
+
+    Raises:
+        ValueError: no sample, an unknown quantity, a concentration that is not positive, or less than one draw.
+    """
+    table = check_counts(counts)
+    check_positive("concentration", concentration)
+    if quantity not in QUANTITIES:
+        raise ValueError(f"unknown quantity {quantity!r}: choose {', '.join(QUANTITIES)}")
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, got {draws}: 1000 is usual")
+    random = np.random.Generator(np.random.Philox(seed))
+    joint = random.standard_gamma(table + concentration, size=(draws, *table.shape))
+    return QUANTITIES[quantity].value(joint / joint.sum(axis=(-2, -1), keepdims=True))
 
 
 class _Path:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from stochmap.mappings import CategoricalMapping
+from stochmap.posteriors import check_statistics
 from stochmap.sampling import Counts
 
 from ._abstract import Fit, Status
@@ -34,6 +35,7 @@ class AbsoluteDiscounting:
 
     def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
         """Fit one run's counts."""
+        check_statistics(data)
         n = data.n.astype(jnp.float64)
         once, twice = (n == 1).sum(), (n == 2).sum()
         discount = (once + 0.5) / (once + 2.0 * twice + 1.0) if self.discount is None else self.discount

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from stochmap.mappings import CategoricalMapping
-from stochmap.posteriors import check_positive
+from stochmap.posteriors import check_positive, check_statistics
 from stochmap.sampling import Counts
 
 from ._abstract import Fit, Status
@@ -31,5 +31,6 @@ class AddConstant:
 
     def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
         """Fit one run's counts."""
+        check_statistics(data)
         mapping = CategoricalMapping(jnp.log(data.n.astype(jnp.float64) + self.constant))
         return Fit(mapping, jnp.int32(Status.EXACT), jnp.int64(0), confidence=Wilson(data.n))

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from stochmap.mappings import CategoricalMapping
+from stochmap.posteriors import check_statistics
 from stochmap.sampling import Counts
 
 from ._abstract import Fit, Status
@@ -26,6 +27,7 @@ class GoodTuring:
 
     def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
         """Fit one run's counts."""
+        check_statistics(data)
         mapping = CategoricalMapping(jnp.log(jax.vmap(_weights)(jnp.asarray(data.n))))
         return Fit(mapping, jnp.int32(Status.EXACT), jnp.int64(0), confidence=Wilson(data.n))
 

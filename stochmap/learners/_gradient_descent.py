@@ -10,6 +10,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from stochmap.mappings import AbstractMapping, CategoricalMapping, GaussianMapping
+from stochmap.posteriors import check_statistics
 from stochmap.sampling import Counts, Moments, Statistics
 
 from ._abstract import Fit, Status
@@ -60,6 +61,7 @@ class GradientDescent:
 
     def __call__(self, key: PRNGKeyArray, data: Statistics) -> Fit:
         """Fit one run's statistics."""
+        check_statistics(data)
         assert isinstance(data, Counts | Moments)
         problem = _Table(data) if isinstance(data, Counts) else _Gaussians(data)
         limit = jnp.where(problem.boundary, self.boundary_tolerance, self.tolerance) * problem.freedom

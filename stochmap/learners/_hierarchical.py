@@ -37,6 +37,7 @@ class Hierarchical:
 
     def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
         """Fit one run's counts."""
+        posteriors.check_statistics(data)
         prior = fit_row_prior(jnp.asarray(data.n))
         posterior = posteriors.Dirichlet(jnp.broadcast_to(prior.concentration, data.n.shape)).update_all(data)
         return Fit(posterior.to_mapping(), prior.status, prior.steps, posterior=posterior)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from stochmap.mappings import CategoricalMapping, GaussianMapping
+from stochmap.posteriors import check_statistics
 from stochmap.sampling import Counts, Moments, Statistics
 
 from ._abstract import Fit, Status
@@ -24,6 +25,7 @@ class MaximumLikelihood:
 
     def __call__(self, key: PRNGKeyArray, data: Statistics) -> Fit:
         """Fit one run's statistics."""
+        check_statistics(data)
         closed = {"status": jnp.int32(Status.EXACT), "steps": jnp.int64(0)}
         if isinstance(data, Counts):
             seen = data.num_samples[..., None] > 0

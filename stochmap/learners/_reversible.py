@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from stochmap.mappings import CategoricalMapping
+from stochmap.posteriors import check_statistics
 from stochmap.sampling import Counts
 
 from ._abstract import Fit, Status
@@ -35,6 +36,7 @@ class Reversible:
 
     def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
         """Fit one run's counts."""
+        check_statistics(data)
         num_x, num_y = data.n.shape
         if num_x != num_y:
             raise ValueError(f"reversible: the mapping is {num_x} × {num_y}: it must be square, with num_x = num_y")

@@ -10,6 +10,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from stochmap.building import find_class
 from stochmap.estimators import ESTIMATORS, AbstractEstimator
+from stochmap.posteriors import check_statistics
 from stochmap.sampling import Counts, Values
 
 from ._abstract import Fit, History, Status
@@ -84,6 +85,7 @@ class SampledGradient:
 
     def __call__(self, key: PRNGKeyArray, data: Counts | Values) -> Fit:
         """Fit one run's counts, or values."""
+        check_statistics(data if isinstance(data, Counts) else data.moments)
         score = Brier(data, self.compared) if isinstance(data, Counts) else Crps(data, self.compared)
         average, history = self._descend(key, score)
         distance, allowed, boundary = score.certificate(average)

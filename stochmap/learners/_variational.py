@@ -74,6 +74,7 @@ class Variational:
 
     def __call__(self, key: PRNGKeyArray, data: Statistics) -> Fit:
         """Fit one run's statistics."""
+        posteriors.check_statistics(data)
         prior: Any
         if isinstance(data, Counts):
             prior = posteriors.Dirichlet.prior(self.concentration, *data.n.shape)

@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 class AbstractPosterior(eqx.Module):
     """A distribution over mappings, conjugate to their observations; leading axes are independent runs.
 
-    An x that was never seen keeps its prior.
+    An x that was never seen keeps its prior; ``num_samples`` says which.
     """
 
     @abc.abstractmethod
@@ -51,6 +51,14 @@ class AbstractPosterior(eqx.Module):
         """Return the posterior with a share of what each x has learned: kept·η + (1 − kept)·η_prior.
 
         η are the natural parameters (stabilised forgetting, Kulhavý & Zarrop 1993).
+        """
+        ...
+
+    @abc.abstractmethod
+    def num_samples(self, prior: Self) -> Float[Array, "*runs x"]:
+        """Return how many observations of each x are behind the posterior: 0 where it is the prior still.
+
+        After forgetting, what is left of them, up to rounding.
         """
         ...
 
@@ -126,6 +134,8 @@ def check_label(name: str, value: Any, size: int) -> None:
     """Raise ValueError unless a label that is known, not traced, or each of several, lies in 0 … size − 1."""
     if isinstance(value, Tracer):
         return
+    if not np.issubdtype(np.asarray(value).dtype, np.integer):
+        raise ValueError(f"{name} must be an integer in 0 … {size - 1}, got {value}: relabel the values")
     wrong = np.ravel(value)[(np.ravel(value) < 0) | (np.ravel(value) >= size)]
     if wrong.size:
         raise ValueError(f"{name} must lie in 0 … {size - 1}, got {wrong[0]}: relabel the values")

@@ -3,6 +3,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import special
@@ -25,9 +26,19 @@ class Dirichlet(AbstractPosterior):
     """Independent Dirichlet rows: p(· | x) ~ Dirichlet(concentration_x), conjugate to counts.
 
     Gelman et al., Bayesian Data Analysis (3rd ed.), section 3.4.
+
+    Raises:
+        ValueError: a concentration is not positive (where they are known, not traced).
     """
 
     concentration: Float[Array, "*runs x y"] | Float[np.ndarray, "*runs x y"]
+
+    def __check_init__(self) -> None:
+        given = self.concentration
+        if isinstance(given, np.ndarray | jax.Array) and not isinstance(given, Tracer):
+            values = np.ravel(given)
+            for wrong in values[~((values > 0.0) & np.isfinite(values))][:1]:
+                check_positive("concentration", wrong)
 
     @classmethod
     def prior(cls, concentration: float, num_x: int, num_y: int) -> "Dirichlet":
@@ -78,6 +89,10 @@ class Dirichlet(AbstractPosterior):
         """Return kept·a + (1 − kept)·a_prior."""
         share = kept[..., None]
         return Dirichlet(share * self.concentration + (1.0 - share) * prior.concentration)
+
+    def num_samples(self, prior: "Dirichlet") -> Float[Array, "*runs x"]:
+        """Return Σ_y (a − a_prior)."""
+        return (jnp.asarray(self.concentration) - prior.concentration).sum(axis=-1)
 
     def log_evidence(self, statistics: Counts) -> Float[Array, "*runs x"]:
         """Return lnΓ(A) − lnΓ(A + n) + Σ_y [lnΓ(a_y + c_y) − lnΓ(a_y)] for every row, in nats.

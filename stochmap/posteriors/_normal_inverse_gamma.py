@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import jax
@@ -27,6 +28,7 @@ class NormalInverseGamma(AbstractPosterior):
     """For each x, variance ~ InverseGamma(alpha, beta) and mean ~ Normal(mean, variance/kappa).
 
     Conjugate to Gaussian values. Murphy, "Conjugate Bayesian analysis of the Gaussian distribution" (2007), section 6.
+    Improper priors, such as the flat one with κ = β = 0 and α = −½, are given by their numbers; ``prior`` refuses them.
     """
 
     mean: Float[Array, "*runs x"] | Float[np.ndarray, "*runs x"]
@@ -39,8 +41,10 @@ class NormalInverseGamma(AbstractPosterior):
         """Return the same prior for every x, float64.
 
         Raises:
-            ValueError: kappa, alpha or beta is not positive.
+            ValueError: kappa, alpha or beta is not positive, or the mean is not finite.
         """
+        if not math.isfinite(mean):
+            raise ValueError(f"mean must be finite, got {mean}: give a number")
         for name, value in (("kappa", kappa), ("alpha", alpha), ("beta", beta)):
             check_positive(name, value)
         return cls(*(jnp.full(num_x, value, dtype=jnp.float64) for value in (mean, kappa, alpha, beta)))
@@ -124,6 +128,10 @@ class NormalInverseGamma(AbstractPosterior):
             kept * self.alpha + lost * prior.alpha,
             kept * self.beta + lost * prior.beta + 0.5 * own * other * shift**2 / kappa,
         )
+
+    def num_samples(self, prior: "NormalInverseGamma") -> Float[Array, "*runs x"]:
+        """Return κ − κ_prior."""
+        return jnp.asarray(self.kappa) - prior.kappa
 
     def log_evidence(self, statistics: Moments) -> Float[Array, "*runs x"]:
         """Return ½ ln(κ/κ') + α ln β − α' ln β' + lnΓ(α') − lnΓ(α) − (n/2) ln 2π for every x, in nats.

@@ -7,6 +7,7 @@ from ._gradients import gradients_table as gradients_table
 from ._gradients import holds_gradients as holds_gradients
 from ._numbers import Mean as Mean
 from ._summary import SummaryRow as SummaryRow
+from ._summary import calibration_findings as calibration_findings
 from ._summary import format_table as format_table
 from ._summary import summary as summary
 
@@ -16,6 +17,7 @@ __all__ = [
     "SummaryRow",
     "build",
     "build_gradients",
+    "calibration_findings",
     "format_table",
     "gradients_table",
     "holds_gradients",

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._numbers import number, one_line
 
-_OWN_COLUMNS = {"problem", "num_samples", "condition_id", "runs", "min_visited_x"}
+_OWN_COLUMNS = {"problem", "num_samples", "condition_id", "runs", "min_visited_x", "unseen_runs"}
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Condition:
     condition_id: int
     num_samples: int
     runs: int
+    unseen_runs: int  # that did not see every x
     x: float
     facet: str
     label: str  # every varying axis except num_samples
@@ -118,6 +119,7 @@ def _problem(name: str, rows: list[dict[str, Any]]) -> Problem:
             condition_id=row["condition_id"],
             num_samples=row["num_samples"],
             runs=row["runs"],
+            unseen_runs=row["unseen_runs"],
             x=float(row[x_name]),
             facet=_joined(_describe(row, facet_axes), own),
             label=_joined(_describe(row, axes), own),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._charts import Gaussian, densities, heat_maps, loss_curves, scatter
 from ._conditions import Condition, Problem, axis_name
-from ._numbers import count, number, one_line
+from ._numbers import count, joined, number, one_line
 from ._section import Material, Section, Table, titled, where
 from ._style import Chart, draw
 
@@ -76,6 +76,8 @@ def heat_map_section(material: Material) -> Section | None:
                     f"{titled(problem.name, condition.label)}: the table is {count(num_x)} × {count(num_y)}; the first "
                     f"{min(num_x, _SIDE)} × {min(num_y, _SIDE)} cells are shown."
                 )
+            if unseen := np.unique(one["x"][~one["seen"].astype(bool)]).astype(int).tolist():
+                words[-1] += f", x = {joined([*map(str, unseen[:4]), *['…'] * (len(unseen) > 4)])} never seen"
             if np.isnan(learned).any():
                 notes.append(f"{titled(problem.name, condition.label)}: cells without an estimate are grey.")
         if rows:
@@ -93,7 +95,8 @@ def heat_map_section(material: Material) -> Section | None:
         shows="The true table p(y | x), the learned one, and their difference, for a typical and the worst run of each "
         "learner at the largest sample size.",
         look_for="Differences without a pattern are sampling noise; a whole row or column of one colour is a fault. "
-        "The scale of the difference is much finer than that of the probabilities.",
+        "The scale of the difference is much finer than that of the probabilities. Rows never seen are not learned: a "
+        "learner with a prior keeps it there, others leave them uniform.",
         computed="Typical is the run with the median KL(fit‖truth), worst the one with the largest. Cells of "
         "probability 0 are not stored among the truths and are drawn as 0.",
         queries=["heat_maps", "typical_and_worst"],

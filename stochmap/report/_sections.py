@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from . import _calibration_section as calibration
 from . import _error_sections as error
 from . import _run_sections as single
 from . import _study_sections as study
@@ -18,6 +19,7 @@ def every_section(material: Material) -> tuple[list[Section], list[str]]:
     errors = material.queries.rows("recovery_error")
     gaussian = any(row["metric"] == "mean_error" for row in errors)
     categorical = any(row["metric"] == "total_variation" for row in errors)
+    asked = "calibration" in (material.plan.keep or ())
     left_out: list[str] = []
 
     def kept(query: str, make: Make, *, title: str, wanted: bool = True) -> Section | None:
@@ -37,6 +39,7 @@ def every_section(material: Material) -> tuple[list[Section], list[str]]:
         error.gaussian_section(material, errors),
         kept("densities", single.density_section, title="Gaussian densities, true and learned", wanted=gaussian),
         study.coverage_section(material),
+        kept("calibration", calibration.calibration_section, title="Calibration", wanted=asked),
         study.infinite_section(material),
         error.regret_section(material),
         study.status_section(material),

@@ -6,7 +6,7 @@ from ._conditions import axis_name, field_text
 from ._lines import Limits, Lines, Rows, ends, line_charts, span
 from ._numbers import count, number, one_line, plus_minus, share
 from ._section import Material, Section, Table, where
-from ._summary import STATUSES
+from ._summary import STATUSES, unseen
 from ._text import coverage_findings, infinite_findings, recovery_findings, status_findings
 
 
@@ -36,7 +36,10 @@ def summary_section(material: Material) -> Section:
         queries=["summary"],
         findings=recovery_findings(material.summary),
         tables=[Table([*head, "not converged"], rows, words=("problem", "learner", "not converged"))],
-        notes=["Rows of 1 run have no interval: the spread between runs is unknown."] if single else [],
+        notes=[
+            *unseen(material.summary),
+            *(["Rows of 1 run have no interval: the spread between runs is unknown."] if single else []),
+        ],
     )
 
 

@@ -28,6 +28,7 @@ class SummaryRow:
     num_samples: int
     learner: str
     runs: int
+    unseen_runs: int  # that did not see every x
     scored: int  # runs with an error that is not NaN
     infinite_error: int
     error: Mean | None
@@ -47,6 +48,14 @@ def summary(path: str | Path) -> list[SummaryRow]:
     """Summarise a store, finished or not, in the study's order; raises ValueError where there is no finished chunk."""
     with StoreQueries(path) as queries:
         return summary_rows(queries)
+
+
+def calibration_findings(path: str | Path) -> list[str]:
+    """One sentence for each problem and learner with an exact posterior; none where the store holds no calibration."""
+    from ._calibration import findings, read_posteriors
+
+    with StoreQueries(path) as queries:
+        return [] if queries.missing("calibration") else findings(read_posteriors(queries), Plan.read(queries.path))
 
 
 def summary_rows(queries: StoreQueries) -> list[SummaryRow]:
@@ -69,6 +78,7 @@ def summary_rows(queries: StoreQueries) -> list[SummaryRow]:
             num_samples=row["num_samples"],
             learner=row["learner"],
             runs=row["runs"],
+            unseen_runs=labels[row["condition_id"]].unseen_runs,
             scored=row["scored"],
             infinite_error=row["infinite_error"],
             error=Mean.of(row["error"], row["error_se"]),
@@ -130,9 +140,23 @@ def format_table(rows: list[SummaryRow]) -> str:
     lines += [
         "",
         *(note for name, note in _NOTES.items() if name in names),
-        *(textwrap.fill(each, 98, subsequent_indent="  ") for each in unfinished(rows)),
+        *(textwrap.fill(each, 98, subsequent_indent="  ") for each in [*unseen(rows), *unfinished(rows)]),
     ]
     return "\n".join(lines)
+
+
+def unseen(rows: list[SummaryRow]) -> list[str]:
+    """One sentence for each problem where some run never saw some x."""
+    found: dict[str, dict[int, str]] = {}
+    for row in rows:
+        if row.unseen_runs:
+            where = f"at {count(row.num_samples)} samples" + (f", {row.condition}" if row.condition else "")
+            found.setdefault(row.problem, {})[row.condition_id] = f"{share(row.unseen_runs / row.runs)} {where}"
+    return [
+        f"{one_line(problem)}: runs that never saw some x: {joined(_first(list(parts.values()), 4))}. Learners with a "
+        "prior keep it there, the others know nothing; it is not scored (the column `seen` of estimates)."
+        for problem, parts in found.items()
+    ]
 
 
 def unfinished(rows: list[SummaryRow]) -> list[str]:

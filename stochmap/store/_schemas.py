@@ -9,7 +9,7 @@ from stochmap.columns import METRIC_COLUMNS
 
 SCHEMA_VERSION = 1
 
-NAN_IS_NULL = frozenset({"lower", "upper", *METRIC_COLUMNS})
+NAN_IS_NULL = frozenset({"lower", "upper", "pit", *METRIC_COLUMNS})
 """Columns whose NaN means "does not apply" and is stored as null; everywhere else NaN is a value."""
 
 _TYPES: Mapping[type, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
@@ -52,8 +52,19 @@ _FIXED_TABLES: Mapping[str, list[pa.Field]] = {
         _required("value", pa.float64()),
         pa.field("lower", pa.float64()),
         pa.field("upper", pa.float64()),
+        _required("seen", pa.bool_()),
     ],
     "history": [_RUN_ID, _LEARNER, _required("step", pa.int64()), _required("loss", pa.float64())],
+    "calibration": [
+        _RUN_ID,
+        _LEARNER,
+        _required("quantity", pa.string()),
+        pa.field("x", pa.int32()),  # null for the log-likelihood of all of a run's data
+        _Y,
+        pa.field("pit", pa.float64()),
+        _required("rank", pa.int32()),
+        _required("draws", pa.int32()),
+    ],
 }
 
 STUDY_TABLES = ("runs", *_FIXED_TABLES)

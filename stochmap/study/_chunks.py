@@ -61,9 +61,12 @@ def estimate(study: Study, condition: Condition) -> Cost:
         "estimates": parameters * learners,
         "history": 50 * learners,
         "samples": condition.num_samples,
+        "calibration": (parameters + 1) * learners,
     }
     kept = sum(rows[table] for table in study.keep) + 1 + learners
     seconds = 50e-6 + (20e-9 + 500e-9 * in_order) * condition.num_samples + 2e-6 * parameters * learners
+    if "calibration" in study.keep:
+        seconds += 50e-6 * parameters * learners  # draws from posteriors
     # Learners that need pairs have all of a batch's in memory, as drawn and padded; the others one block at a time.
     drawn = 60.0 * condition.num_samples if in_order else 12.0 * min(condition.num_samples, 4096)
     return Cost(seconds, 40.0 * kept, 14.0 * kept, kept, LANES * (200.0 * parameters + drawn))

@@ -10,8 +10,11 @@ from stochmap.building import StudyError, column_type, field_types, field_values
 from stochmap.learners import LEARNERS, Learner
 from stochmap.truths import Fixed, Inputs, Truth
 
-KEEP = ("truths", "counts", "estimates", "history", "samples")
-"""Tables that a study may keep; ``runs`` and ``fits`` always are. ``counts`` brings ``moments`` for Gaussians."""
+KEEP = ("truths", "counts", "estimates", "history", "samples", "calibration")
+"""Tables that a study may keep; ``runs`` and ``fits`` always are. ``counts`` brings ``moments`` for Gaussians.
+
+``calibration`` says where the truth lies in the posterior of every learner that has an exact one.
+"""
 
 MAX_REPLICATES = 1 << 32
 

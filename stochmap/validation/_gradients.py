@@ -46,6 +46,9 @@ def bernoulli(seed: int) -> list[Row]:
             rows += _moments(
                 "A", source, f"{name}, θ = {theta}", BernoulliToy(T, theta), estimator, seed, [mean], [variance]
             )
+    rests = "straight-through at θ = t, where it comes to rest"
+    toy = BernoulliToy(T, T)
+    rows += _moments("A", "Bengio et al. 2013", rests, toy, e.StraightThrough(), seed, [0.0], None)
     return [*rows, *_unbiased(seed), *_biased(seed), *_learned(seed)]
 
 

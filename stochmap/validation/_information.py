@@ -7,7 +7,7 @@ import numpy as np
 from stochmap.information import capacity, mutual_information_bias, plug_in
 from stochmap.learners import MaximumLikelihood
 from stochmap.sampling import Counts
-from stochmap.truths import CategoricalTable
+from stochmap.truths import CategoricalTable, RandomizedResponse
 
 from ._rows import Row, generator, mean_row, variance_row
 from ._runs import Runs, learn
@@ -83,16 +83,17 @@ def _bias(seed: int) -> list[Row]:
 
 
 def _randomized_response() -> list[Row]:
-    """The largest ratio of two rows' probabilities is e^ε, and the capacity that of a symmetric channel."""
+    """The truth of that name: its diagonal, the largest ratio of two rows' probabilities, and its capacity."""
     epsilon, k = 1.5, 5
     keep = np.exp(epsilon) / (np.exp(epsilon) + k - 1)
-    table = np.full((k, k), (1 - keep) / (k - 1)) + np.eye(k) * (keep - (1 - keep) / (k - 1))
+    table = RandomizedResponse(k, epsilon).draw(np.zeros(2, dtype=np.uint32)).probabilities
     warner = "Warner 1965; Kairouz et al. 2016"
     closed = np.log(k) + keep * np.log(keep) + (1 - keep) * np.log((1 - keep) / (k - 1))
     return [
+        row(warner, "ε-randomized response, diagonal e^ε/(e^ε + k − 1)", float(keep), float(np.diag(table).mean())),
         row(
             warner,
-            "ε-randomized response, ln of the largest ratio = ε",
+            "… ln of the largest ratio = ε",
             epsilon,
             float(np.log(table.max(0) / table.min(0)).max()),
         ),

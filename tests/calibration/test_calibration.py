@@ -62,13 +62,17 @@ def test_transforms_are_uniform_where_truths_come_from_the_prior():
 FEW = 2000
 
 
+def keys(seed: int):
+    return jax.random.split(jax.random.key(seed), FEW)
+
+
 def first(data):
     return jax.tree.map(lambda leaf: leaf[:FEW] if np.ndim(leaf) and len(leaf) == RUNS else leaf, data)
 
 
 def test_ranks_are_uniform_where_truths_come_from_the_prior():
     for truth, statistics, posterior in (first(tables()), first(gaussians())):
-        found = ranks(posterior, truth, statistics, jax.random.key(4), 19)
+        found = ranks(posterior, truth, statistics, keys(4), 19)
         assert found[LOG_LIKELIHOOD].shape == (FEW,)
         assert min(values.min() for values in found.values()) == 0
         assert max(values.max() for values in found.values()) == 19
@@ -80,7 +84,7 @@ def test_a_posterior_that_ignores_the_data_is_seen_by_the_log_likelihood_alone()
     truth, counts, _ = first(tables())
     prior = Dirichlet(np.full((FEW, 1, 3), 0.7))
     assert check_pit(pit(prior, truth), LEVEL).failed == []
-    failed = check_ranks(ranks(prior, truth, counts, jax.random.key(5), 19), 19, LEVEL).failed
+    failed = check_ranks(ranks(prior, truth, counts, keys(5), 19), 19, LEVEL).failed
     assert [panel.quantity for panel in failed] == [LOG_LIKELIHOOD]
 
 
@@ -144,6 +148,32 @@ def test_ranks_are_counted_where_their_distribution_is_exact():
     assert check_ranks({"mean": np.minimum(even + 1, 19)}, 19, 0.99).failed != []
 
 
+def test_what_is_certain_has_ranks_like_any_other_and_no_transforms():
+    """One outcome: every draw equals the truth. If all ranks were 0, the band would be left by 95 % of the runs."""
+    truth = CategoricalTable(np.ones((FEW, 1, 1)), np.ones(1))
+    posterior, counts = Dirichlet(np.full((FEW, 1, 1), 3.5)), Counts(np.full((FEW, 1, 1), 3))
+    assert pit(posterior, truth) == {}
+    found = ranks(posterior, truth, counts, keys(6), 19)
+    assert {name: values.shape for name, values in found.items()} == {
+        "probability": (FEW, 1, 1),
+        LOG_LIKELIHOOD: (FEW,),
+    }
+    assert check_ranks(found, 19, LEVEL).failed == []
+
+
+def test_a_run_has_the_ranks_of_its_own_key():
+    """Wherever it stands among the others."""
+    truth, counts, posterior = first(tables())
+    found = ranks(posterior, truth, counts, keys(4), 19)
+    truth, counts, posterior = (
+        jax.tree.map(lambda leaf: leaf[::-1] if np.ndim(leaf) and len(leaf) == FEW else leaf, data)
+        for data in (truth, counts, posterior)
+    )
+    for name, values in ranks(posterior, truth, counts, keys(4)[::-1], 19).items():
+        np.testing.assert_array_equal(values[::-1], found[name])
+        assert (values != found[name]).any()
+
+
 def test_panels_share_the_level():
     values = np.random.default_rng(1).random((50, 2, 3))
     found = check_pit({"probability": values, "mean": values[:, 0, 0]}, 0.9, 10)
@@ -161,7 +191,7 @@ def test_panels_share_the_level():
         (lambda: check_pit({"mean": np.zeros(3)}, 1.0), r"level must lie in \(0, 1\), got 1.0"),
         (lambda: ecdf_band(0, 10, 0.9), "at least 1 value and 2 points, got 0 and 10: give more"),
         (lambda: ecdf_band(10, 1, 0.9), "at least 1 value and 2 points, got 10 and 1: give more"),
-        (lambda: ranks(*tables()[2:], *tables()[:2], jax.random.key(0), 0), "draws must be at least 1, got 0: 99 are"),
+        (lambda: ranks(*tables()[2:], *tables()[:2], keys(0), 0), "draws must be at least 1, got 0: 99 are"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(build, message):

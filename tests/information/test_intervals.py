@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from stochmap.information import QUANTITIES, independence_test, interval, posterior_interval
+from stochmap.information import QUANTITIES, independence_test, interval, posterior_draws, posterior_interval
 
 CHANNEL = np.array([[0.45, 0.05], [0.1, 0.4]])
 COUNTS = np.random.default_rng(2).multinomial(400, CHANNEL.reshape(-1)).reshape(2, 2)
@@ -117,6 +117,9 @@ def test_undersampled_tables_are_flagged():
         (lambda: independence_test(COUNTS, "exact"), "unknown method 'exact': choose permutation"),
         (lambda: independence_test(COUNTS, draws=0), "draws must be at least 1, got 0"),
         (lambda: posterior_interval(COUNTS, concentration=0.0), "concentration must be positive"),
+        (lambda: posterior_interval(COUNTS, draws=3), "draws must be at least 20, got 3: 1000 is usual"),
+        (lambda: posterior_draws(COUNTS, draws=0), "draws must be at least 1, got 0: 1000 is usual"),
+        (lambda: posterior_draws(COUNTS, "entropy"), "unknown quantity .entropy.: choose"),
     ],
 )
 def test_bad_input_is_refused(call, message):

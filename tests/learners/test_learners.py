@@ -72,6 +72,23 @@ DATA = {
 Data = Counts | Moments | PairBlocks | Values
 
 
+@pytest.mark.parametrize(("kind", "family"), CASES)
+def test_no_data_and_no_numbers_are_refused(kind, family):
+    """Where they are known, not traced; pairs refuse both before a learner sees them."""
+    if LEARNERS[kind].needs == "pairs":
+        return
+    learner = LEARNERS[kind](**EXAMPLES[kind])
+    one = jax.tree.map(lambda leaf: leaf[0], data_for(kind, family))
+    empty = jax.tree.map(np.zeros_like, one)
+    with pytest.raises(ValueError, match="the dataset is empty, got 0 observations: give at least one"):
+        learner(jax.random.key(0), empty)
+    if isinstance(one, Moments):
+        with pytest.raises(
+            ValueError, match="statistics must be finite, got NaN or infinity: leave missing values out"
+        ):
+            learner(jax.random.key(0), Moments(one.n, one.mean * np.nan, one.m2))
+
+
 def data_for(kind: str, family: str) -> Data:
     if getattr(LEARNERS[kind], "square", False):
         return Counts(COUNTS.n[..., :3])

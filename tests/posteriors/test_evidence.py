@@ -147,6 +147,7 @@ BAD = [
     (lambda: Dirichlet.prior(0.5, 2, 3).update(0, -1), "y must lie in 0 … 2, got -1: relabel"),
     (lambda: Dirichlet.prior(0.5, 2, 3).update_all(Counts(np.zeros((2, 3), int))), "the dataset is empty, got 0 obs"),
     (lambda: Dirichlet.prior(0.5, 2, 3).log_evidence(Counts(np.zeros((2, 3), int))), "the dataset is empty, got 0 obs"),
+    (lambda: Dirichlet.prior(0.5, 2, 3).update(0, np.nan), "y must be an integer in 0 … 2, got nan: relabel"),
     (lambda: PRIOR.update(0, np.nan), "an observation must be finite, got nan: leave"),
     (lambda: PRIOR.update(0, jnp.inf), "an observation must be finite, got inf: leave"),
     (lambda: PRIOR.update(-1, 0.0), "x must lie in 0 … 1, got -1: relabel"),

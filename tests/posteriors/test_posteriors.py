@@ -76,6 +76,21 @@ def test_categorical_updates_one_at_a_time_equal_all_at_once():
     assert together.concentration[3].tolist() == [0.5] * 5
 
 
+def test_an_x_that_was_never_seen_keeps_its_prior_and_says_so():
+    x, values = np.array([0, 2, 2]), np.array([0.1, -0.3, 5.0])
+    gaussian = NormalInverseGamma.prior(0.3, 0.1, 2.0, 1.7, num_x=3)
+    table = Dirichlet.prior(0.1, num_x=3, num_y=2)
+    for prior, statistics in (
+        (gaussian, value_moments(x, values, 3)),
+        (table, count_pairs(x, np.array([0, 1, 1]), 3, 2)),
+    ):
+        posterior = prior.update_all(statistics)
+        np.testing.assert_allclose(posterior.num_samples(prior), [1.0, 0.0, 2.0], rtol=1e-12)
+        assert posterior.num_samples(prior)[1] == 0.0
+        for before, after in zip(jax.tree.leaves(prior), jax.tree.leaves(posterior), strict=True):
+            np.testing.assert_array_equal(before[1], after[1])
+
+
 def test_dirichlet_intervals_are_those_of_the_beta_marginals():
     concentration = np.array([[[0.5, 3.5, 120.0], [1e-3, 1.0, 2.0]]])
     posterior = Dirichlet(concentration)
@@ -119,6 +134,11 @@ def test_priors_that_are_not_positive_are_refused(name):
         NormalInverseGamma.prior(**{"mean": 0.0, "kappa": 1.0, "alpha": 1.0, "beta": 1.0, name: 0.0}, num_x=1)
     with pytest.raises(ValueError, match="concentration must be positive and finite, got -1.0: choose"):
         Dirichlet.prior(-1.0, 2, 2)
+    for wrong in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"concentration must be positive and finite, got {wrong}: choose"):
+            Dirichlet(np.array([[0.5, wrong]]))
+    with pytest.raises(ValueError, match="mean must be finite, got nan: give a number"):
+        NormalInverseGamma.prior(np.nan, 1.0, 1.0, 1.0, num_x=1)
 
 
 def test_newcombs_timings_of_light():

@@ -39,6 +39,11 @@ SCHEMAS = {
     "estimates": pa.schema(
         [("run_id", pa.int64()), ("learner", pa.string()), ("parameter", pa.string()), ("x", pa.int32())]
         + [("y", pa.int32()), ("value", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64())]
+        + [("seen", pa.bool_())]
+    ),
+    "calibration": pa.schema(
+        [("run_id", pa.int64()), ("learner", pa.string()), ("quantity", pa.string()), ("x", pa.int32())]
+        + [("y", pa.int32()), ("pit", pa.float64()), ("rank", pa.int32()), ("draws", pa.int32())]
     ),
     "history": pa.schema(
         [("run_id", pa.int64()), ("learner", pa.string()), ("step", pa.int64()), ("loss", pa.float64())]
@@ -48,7 +53,7 @@ SCHEMAS = {
 STUDY = """
 name = "origin"
 seed = 42
-keep = ["truths", "estimates", "history"]
+keep = ["truths", "estimates", "history", "calibration"]
 [[problem]]
 name = "mapping"
 learners = [{ kind = "maximum_likelihood" }, { kind = "dirichlet" }, { kind = "gradient_descent" }]
@@ -63,11 +68,12 @@ class SyntheticStore:
     """A store under construction: one `add_…` call is one chunk; `fits` keeps what was written, for comparison."""
 
     path: Path
-    keep: frozenset[str] = frozenset({"truths", "estimates", "history"})
+    keep: frozenset[str] = frozenset({"truths", "estimates", "history", "calibration"})
     seed: int = 0
     fits: list[dict] = field(default_factory=list)
     chunk: str = ""  # the latest
     _conditions: int = 0
+    _panels: int = 0
 
     def write(self, table: str, chunk: str, rows: list[dict]) -> None:
         if rows and (table in ("runs", "fits") or table in self.keep):
@@ -184,7 +190,7 @@ class SyntheticStore:
                 rows = range(num_x) if learner == "dirichlet" else np.flatnonzero(seen)
                 estimates += [
                     {"run_id": run_id, "learner": learner, "parameter": "probability", "x": int(x), "y": y}
-                    | {"value": float(q[x, y])}
+                    | {"value": float(q[x, y]), "seen": bool(seen[x])}
                     | ({"lower": float(low[x, y]), "upper": float(high[x, y])} if intervals else {})
                     for x in rows
                     for y in range(num_y)
@@ -196,6 +202,22 @@ class SyntheticStore:
                     ]
         self._publish(fits, truths, estimates, history)
         return fits
+
+    def add_calibration(self, learner: str, quantity: str, pit: np.ndarray, *, draws: int = 99, **cell: int) -> None:
+        """The transforms of one quantity and cell over the latest condition's runs, and the ranks that fit to them.
+
+        The log-likelihood has ranks only.
+        """
+        whole = quantity == "log_likelihood"
+        ids = [(self._conditions * 0x01234567 % 2**31 << 32) + replicate for replicate in range(len(pit))]
+        rows = [
+            {"run_id": run_id, "learner": learner, "quantity": quantity, "draws": draws}
+            | cell
+            | {"pit": None if whole else float(value), "rank": int(value * (draws + 1))}
+            for run_id, value in zip(ids, pit, strict=True)
+        ]
+        self._panels += 1
+        self.write("calibration", f"{self.chunk}-{self._panels}", rows)
 
     def add_gaussian(
         self,
@@ -235,7 +257,9 @@ class SyntheticStore:
                         for step in range(26)
                     ]
                 for name, value in (("mean", m), ("std", s)):
-                    estimates.append({"run_id": run_id, "learner": learner, "parameter": name, "x": 0, "value": value})
+                    estimates.append(
+                        {"run_id": run_id, "learner": learner, "parameter": name, "x": 0, "value": value, "seen": True}
+                    )
         self._publish(fits, truths, estimates, history)
         return fits
 
@@ -258,6 +282,10 @@ def origin(tmp_path_factory) -> SyntheticStore:
         store.add_mapping(num_samples)
     for num_samples in (10, 100, 1000, 10000):
         store.add_gaussian(num_samples)
+    even = (np.arange(64) + 0.5) / 64
+    store.add_calibration("maximum_likelihood", "mean", even, x=0)
+    store.add_calibration("maximum_likelihood", "std", even**8, x=0)
+    store.add_calibration("maximum_likelihood", "log_likelihood", even)
     (store.path / "study.toml").write_text(STUDY)
     store.finish()
     return store

@@ -70,8 +70,18 @@ def test_needs_nothing_else(source, page, report):
 
 def test_sections(page):
     assert [each for each in page.ids if re.fullmatch(r"[a-z-]+", each)] == [
-        *("summary", "overview", "recovery", "heat-maps", "scatter", "gaussian", "densities", "coverage", "infinite"),
-        *("status", "history", "measures"),
+        *(
+            "summary",
+            "overview",
+            "recovery",
+            "heat-maps",
+            "scatter",
+            "gaussian",
+            "densities",
+            "coverage",
+            "calibration",
+        ),
+        *("infinite", "status", "history", "measures"),
     ]
 
 

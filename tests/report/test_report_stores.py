@@ -133,7 +133,7 @@ def test_grid_axes_are_told_apart(new_store):
 
 
 def test_an_axis_other_than_samples_is_the_horizontal_one():
-    row = {"problem": "p", "num_samples": 50, "runs": 3, "min_visited_x": 1, "truth_kind": "k"}
+    row = {"problem": "p", "num_samples": 50, "runs": 3, "min_visited_x": 1, "unseen_runs": 0, "truth_kind": "k"}
     overview = [row | {"condition_id": i, "truth_scale": scale} for i, scale in enumerate((10.0, 2.0))]
     (problem,) = problems_of(overview, Plan())
     assert problem.x_name == "truth_scale"
@@ -153,7 +153,7 @@ def test_learners_keep_the_order_of_every_problem(tmp_path):
 
 
 def test_conditions_that_look_alike_get_their_number():
-    row = {"problem": "p", "num_samples": 50, "runs": 3, "min_visited_x": 1, "truth_kind": "k"}
+    row = {"problem": "p", "num_samples": 50, "runs": 3, "min_visited_x": 1, "unseen_runs": 0, "truth_kind": "k"}
     (problem,) = problems_of([row | {"condition_id": i} for i in (10, 11)], Plan())
     assert problem.facets == ["condition 0000000a", "condition 0000000b"]
     assert [c.label for c in problem.conditions] == problem.facets

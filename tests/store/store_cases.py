@@ -101,6 +101,7 @@ def columns(chunk: ChunkRange, shift: float = 0.0) -> dict:
                 "value": probability * factor,
                 "lower": None if learner == "dirichlet" else probability / 2,
                 "upper": None if learner == "dirichlet" else np.where(x > 0, 1.0, np.nan),
+                "seen": x > 0,
             }
             for learner, factor in (("maximum_likelihood", 1.0), ("dirichlet", 0.5))
         ],

@@ -26,7 +26,13 @@ def opened(tmp_path_factory):
         "runs": {**runs, "truth_num_x": None, "truth_num_y": None},
         "fits": columns(gaussian)["fits"],
         "truths": common,
-        "estimates": {**common, "learner": constant(8, "dirichlet"), "lower": None, "upper": None},
+        "estimates": {
+            **common,
+            "learner": constant(8, "dirichlet"),
+            "lower": None,
+            "upper": None,
+            "seen": np.ones(8, bool),
+        },
     }
     commit(store, gaussian, {name: to_arrow(name, block, SCHEMAS[name]) for name, block in parts.items()})
     return stochmap_store.open(folder)

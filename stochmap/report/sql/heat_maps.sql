@@ -7,6 +7,7 @@
 -- num_x, num_y           the size of the whole table
 -- x, y                   the cell
 -- truth, learned         p(y | x); a learner without a prior leaves an x never visited uniform
+-- seen                   whether the run had any sample at this x; where not, a learner with a prior keeps it
 WITH conditions AS (
     SELECT
         run_id >> 32 AS condition_id,
@@ -48,7 +49,7 @@ true_cells AS (
     WHERE truths.parameter = 'probability'
 ),
 learned_cells AS (
-    SELECT run_id, learner, x, y, value
+    SELECT run_id, learner, x, y, value, seen
     FROM read_parquet('estimates/*.parquet') AS estimates
     JOIN picked USING (run_id, learner)
     WHERE estimates.parameter = 'probability'
@@ -61,7 +62,8 @@ cells AS (
         y,
         -- cells of probability 0 are not stored among the truths
         coalesce(true_cells.value, 0) AS truth,
-        CASE WHEN isfinite(learned_cells.value) THEN learned_cells.value END AS learned
+        CASE WHEN isfinite(learned_cells.value) THEN learned_cells.value END AS learned,
+        coalesce(learned_cells.seen, false) AS seen
     FROM true_cells
     FULL JOIN learned_cells USING (run_id, learner, x, y)
 ),
@@ -69,7 +71,7 @@ sizes AS (
     SELECT run_id, learner, max(x) + 1 AS num_x, max(y) + 1 AS num_y FROM cells GROUP BY run_id, learner
 )
 SELECT
-    problem, num_samples, condition_id, learner, role, run_id, error, num_x, num_y, x, y, truth, learned
+    problem, num_samples, condition_id, learner, role, run_id, error, num_x, num_y, x, y, truth, learned, seen
 FROM cells
 JOIN sizes USING (run_id, learner)
 JOIN picked USING (run_id, learner)
