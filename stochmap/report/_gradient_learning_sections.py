@@ -47,6 +47,11 @@ def learning_section(material: LabMaterial) -> Section:
             findings.append(
                 f"{one_line(task)}: straight-through ends at θ = {told}: at t, where its bias puts the zero."
             )
+        if not bit:
+            told = [f"{one_line(name)} {number(ends[name]['q50'], 3)}" for name in names]
+            findings.append(
+                f"{one_line(task)}, parameter {parameter}, medians after {count(last)} steps: {joined(told)}."
+            )
         found = []
         for name in names:
             path = [row for row in own if row["estimator"] == name]
