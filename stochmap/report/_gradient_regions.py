@@ -68,9 +68,11 @@ class Region:
         if self.exact_calls <= self.budget:
             text += f"list all outcomes, {self.outcomes_text} calls without error; of what draws samples, "
         text += _ties(self.ranking)
-        if self.best.label not in [choice.label for choice in self.unbiased if choice.error <= _TIE * self.best.error]:
+        if self.best_unbiased.error > _TIE * self.best.error:
             times = self.best_unbiased.error / self.best.error if self.best.error else float("inf")
             text += f"; without bias {_ties(self.unbiased)}, at {number(times, 2)} times the error"
+        elif self.best.label not in [choice.label for choice in self.unbiased]:
+            text += f", of which {self.best_unbiased.label} has no bias"
         return f"{text}."
 
 
