@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from cluster import Executor, InProcessExecutor, Outcome, Progress, RayExecutor
@@ -49,9 +49,11 @@ def check_workers(workers: int | None, address: str | None, *, in_process: bool)
         raise UsageError("--in-process uses no Ray: leave out --workers and --address")
 
 
-def executor_for(workers: int | None, address: str | None, *, in_process: bool) -> Executor:
-    """Return what the chunks will run on, not yet started."""
-    return InProcessExecutor() if in_process else RayExecutor(workers, address)
+def executor_for(
+    workers: int | None, address: str | None, *, in_process: bool, environment: Mapping[str, str] | None = None
+) -> Executor:
+    """Return what the chunks will run on, not yet started; ``environment`` is for its worker processes."""
+    return InProcessExecutor() if in_process else RayExecutor(workers, address, environment=environment)
 
 
 def start(executor: Executor, running: contextlib.ExitStack) -> None:
@@ -66,12 +68,23 @@ def start(executor: Executor, running: contextlib.ExitStack) -> None:
         raise _command.NoCluster(str(error)) from error
 
 
+def chunk_name(chunk: Chunk) -> str:
+    """Return what a chunk is called in a store."""
+    return chunk.name
+
+
 def work_off(
-    name: str, executor: Executor, work: Callable[[C], dict[str, Any]], missing: Sequence[C], total: int, unit: str
+    name: str,
+    executor: Executor,
+    work: Callable[[C], dict[str, Any]],
+    missing: Sequence[C],
+    total: int,
+    unit: str,
+    describe: Callable[[C], str] = chunk_name,
 ) -> list[Outcome[C]]:
     """Run the missing chunks of a command; return those that failed. After a bug nothing more is handed out.
 
-    ``total`` counts what was asked, in units of which each chunk is ``count``.
+    ``total`` counts what was asked, in units of which each chunk is ``count``. What the work has as "notes" is printed.
     """
     begun = time.perf_counter()
     done = total - sum(chunk.count for chunk in missing)
@@ -81,25 +94,27 @@ def work_off(
             if outcome.error is not None:
                 failures.append(outcome)
                 if outcome.error.kind != "bug":  # a bug ends the work, and is told below
-                    progress.note(f"chunk {outcome.item.name} failed: {outcome.error}")
+                    progress.note(f"chunk {describe(outcome.item)} failed: {outcome.error}")
                 continue
+            for note in (outcome.value or {}).get("notes", []):
+                progress.note(note)
             if outcome.attempts > 1:
                 progress.note(f"chunk {outcome.item.name} was tried {outcome.attempts} times: its worker was lost")
             progress.update(outcome.item.count)
     if missing and not failures:
         seconds, made = time.perf_counter() - begun, total - done
         print(f"{made:,} {unit} in {seconds:.1f} s, {made / seconds:,.0f} {unit}/s, start-up included")
-    for line in _told(failures):
+    for line in _told(failures, describe):
         print(f"{name}: {line}", file=sys.stderr)
     return failures
 
 
-def _told(failures: Sequence[Outcome[C]]) -> Iterator[str]:
+def _told(failures: Sequence[Outcome[C]], describe: Callable[[C], str]) -> Iterator[str]:
     """Yield one line for each kind of failure: the chunks that met it, and the first one's message."""
     kinds = dict.fromkeys(outcome.error.type for outcome in failures if outcome.error is not None)
     for kind in kinds:
         alike = [outcome for outcome in failures if outcome.error is not None and outcome.error.type == kind]
-        names = [outcome.item.name for outcome in alike]
+        names = [describe(outcome.item) for outcome in alike]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         yield f"chunk {', '.join(names[:_NAMED])}{more} failed: {alike[0].error}"
 

@@ -2,18 +2,18 @@
 
 import contextlib
 import functools
+import os
 import shlex
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import tomli_w
 from cyclopts import Parameter
 
-from cluster import Executor, InProcessExecutor, Outcome, Progress, interruptible
+from cluster import Executor, InProcessExecutor, interruptible
 from jobs import _command, _running
 from jobs._command import Count, Flag, UsageError
 from jobs._environment import platform_name, versions
@@ -89,8 +89,9 @@ def gradients(
         with tempfile.TemporaryDirectory(prefix="stochmap-") as folder, contextlib.ExitStack() as running:
             return _run(plan, folder, InProcessExecutor(), running, again, show=_print)
     joins = _running.joins_cluster(address, in_process=in_process)
-    executor = _running.executor_for(workers, address, in_process=in_process)
     with interruptible(), contextlib.ExitStack() as running:
+        shared = {} if joins or in_process else _shared_programs(running)
+        executor = _running.executor_for(workers, address, in_process=in_process, environment=shared)
         if joins:  # first of all: a cluster that is not there is no reason to make a store
             _running.start(executor, running)
         return _run(plan, out, executor, running, again, show=_show)
@@ -152,51 +153,36 @@ def _run(
         held.remove_orphans({chunk.name for chunk in missing})
         if missing:
             _running.start(executor, running)
-        failures = _work_off(study, held, executor, missing)
+        work = functools.partial(measure_and_commit, held, study)
+        total = sum(len(study.serving(task)) for task in study.tasks.values())
+        describe = functools.partial(_describe, study)
+        failures = _running.work_off("gradients", executor, work, missing, total, "measurements", describe)
         if failures:
-            return _explain(study, failures, again)
+            _running.first_bug(failures)
+            print(f"gradients: the other chunks are kept: repeat with `{again}`", file=sys.stderr)
+            return _command.FAILED
         held.mark_complete(study.plan_hash())
     show(out)
     return _command.DONE
 
 
-def _work_off(
-    study: lab.GradientStudy, store: stores.Store, executor: Executor, missing: list[Chunk]
-) -> list[Outcome[Chunk]]:
-    """Run the missing chunks; return those that failed. After a bug nothing more is handed out."""
-    start = time.perf_counter()
-    total = sum(len(study.serving(task)) for task in study.tasks.values())
-    failures: list[Outcome[Chunk]] = []
-
-    def until_a_bug() -> Iterator[Chunk]:
-        for chunk in missing:
-            if any(outcome.error is not None and outcome.error.kind == "bug" for outcome in failures):
-                return
-            yield chunk
-
-    with Progress(total, "measurements", initial=total - sum(chunk.count for chunk in missing)) as progress:
-        for outcome in executor.map(functools.partial(measure_and_commit, store, study), until_a_bug()):
-            if outcome.error is not None:
-                failures.append(outcome)
-                continue
-            for note in (outcome.value or {}).get("notes", []):
-                progress.note(note)
-            progress.update(outcome.item.count)
-    if missing and not failures:
-        print(f"{sum(chunk.count for chunk in missing)} measurements in {time.perf_counter() - start:.1f} s")
-    return failures
+def _describe(study: lab.GradientStudy, chunk: Chunk) -> str:
+    """Return a chunk's name, problem and estimators."""
+    return f"{chunk.name} ({study.tasks[chunk.condition_id].name}: {', '.join(study.estimator_names(chunk))})"
 
 
-def _explain(study: lab.GradientStudy, failures: list[Outcome[Chunk]], again: str) -> int:
-    """Say which chunks failed, of which problem and with which estimators, and what to do."""
-    for outcome in failures:
-        task, chunk = study.tasks[outcome.item.condition_id], outcome.item
-        if outcome.error is not None and outcome.error.kind == "bug":
-            print(outcome.error.traceback, file=sys.stderr)
-        told = ", ".join(study.estimator_names(chunk))
-        print(f"gradients: chunk {chunk.name} ({task.name}: {told}) failed: {outcome.error}", file=sys.stderr)
-    print(f"gradients: the other chunks are kept: repeat with `{again}`", file=sys.stderr)
-    return _command.FAILED
+def _shared_programs(running: contextlib.ExitStack) -> dict[str, str]:
+    """Return the environment in which this machine's workers share what they compile, in a folder that goes with them.
+
+    Problems that differ in numbers alone, such as a curvature, are one program.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return {}
+    folder = tempfile.TemporaryDirectory(prefix="stochmap-programs-", ignore_cleanup_errors=True)
+    return {
+        "JAX_COMPILATION_CACHE_DIR": running.enter_context(folder),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
 
 
 def _print(out: str) -> None:

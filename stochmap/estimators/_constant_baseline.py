@@ -1,14 +1,13 @@
-from typing import ClassVar
-
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._abstract import AbstractEstimator, Cost, Problem, State
+from ._abstract import Cost, State
+from ._baseline import AbstractBaseline
 from ._distributions import AbstractDistribution
 from ._evaluation import evaluate, weighted_log_prob
 
 
-class ConstantBaseline(AbstractEstimator):
+class ConstantBaseline(AbstractBaseline):
     """The score-function estimator less a constant: (f(x) − b)·∇ln p(x).
 
     Calls: one of f a sample. Unbiased for every cost, since E∇ln p = 0. Williams (1992), theorem 1.
@@ -19,7 +18,6 @@ class ConstantBaseline(AbstractEstimator):
     """
 
     baseline: float = eqx.field(default=0.0, static=True)
-    families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical", "gaussian"})
 
     def surrogate(
         self, key: PRNGKeyArray, distribution: AbstractDistribution, cost: Cost, state: State
@@ -27,15 +25,3 @@ class ConstantBaseline(AbstractEstimator):
         """Return the mean of (f(x) − b)·ln p(x)."""
         samples, values = evaluate(key, distribution, cost, self.num_samples)
         return weighted_log_prob(distribution, samples, values - self.baseline), state
-
-    def unbiased_for(self, problem: Problem) -> bool:
-        """Always."""
-        return True
-
-    def function_calls(self, distribution: AbstractDistribution) -> int:
-        """One a sample."""
-        return self.num_samples
-
-    def gradient_calls(self, distribution: AbstractDistribution) -> int:
-        """None."""
-        return 0

@@ -1,16 +1,14 @@
-from typing import ClassVar
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._abstract import AbstractAveraged, Cost, Problem
-from ._distributions import AbstractDiscrete, AbstractDistribution
-from ._relaxation import check_temperature, cost_through
+from ._abstract import Cost
+from ._distributions import AbstractDiscrete
+from ._relaxation import AbstractRelaxed, cost_through
 
 
-class GumbelRao(AbstractAveraged):
+class GumbelRao(AbstractRelaxed):
     """Straight-through Gumbel-softmax with the Jacobian averaged over noise that gives the same hard sample D.
 
     ∇f(D)·1/K Σ_k ∂softmax((l + g_k)/τ)/∂l, g_k ~ p(g | D): the Jacobian is taken at fixed g_k, although the g_k are
@@ -29,12 +27,9 @@ class GumbelRao(AbstractAveraged):
         ValueError: the temperature is not positive, or num_conditional is below 1.
     """
 
-    temperature: float = eqx.field(default=0.5, static=True)
     num_conditional: int = eqx.field(default=10, static=True)
-    families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical"})
 
     def __check_init__(self) -> None:
-        check_temperature(self.temperature)
         if self.num_conditional < 1:
             raise ValueError(f"num_conditional must be at least 1, got {self.num_conditional}: give a larger number")
 
@@ -50,15 +45,3 @@ class GumbelRao(AbstractAveraged):
 
         soft = jnp.mean(jax.vmap(relaxed)(jax.random.split(to_noise, self.num_conditional)), axis=0)
         return cost_through(to_cost, cost, hard, soft)
-
-    def unbiased_for(self, problem: Problem) -> bool:
-        """Never."""
-        return False
-
-    def function_calls(self, distribution: AbstractDistribution) -> int:
-        """None."""
-        return 0
-
-    def gradient_calls(self, distribution: AbstractDistribution) -> int:
-        """One a sample."""
-        return self.num_samples

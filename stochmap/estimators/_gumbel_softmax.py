@@ -1,15 +1,12 @@
-from typing import ClassVar
-
-import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._abstract import AbstractAveraged, Cost, Problem
-from ._distributions import AbstractDiscrete, AbstractDistribution
-from ._relaxation import check_temperature
+from ._abstract import Cost
+from ._distributions import AbstractDiscrete
+from ._relaxation import AbstractRelaxed
 
 
-class GumbelSoftmax(AbstractAveraged):
+class GumbelSoftmax(AbstractRelaxed):
     """The gradient of a relaxed cost: ∇f(softmax((l + g)/τ)), g Gumbel noise; for bits ∇f(σ((l + noise)/τ)).
 
     Calls: one of f's gradient a sample, at a point that is no outcome. Biased: it is the exact gradient of another
@@ -24,25 +21,7 @@ class GumbelSoftmax(AbstractAveraged):
         ValueError: the temperature is not positive.
     """
 
-    temperature: float = eqx.field(default=0.5, static=True)
-    families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical"})
-
-    def __check_init__(self) -> None:
-        check_temperature(self.temperature)
-
     def single(self, key: PRNGKeyArray, distribution: AbstractDiscrete, cost: Cost) -> Float[Array, ""]:
         """Return f at a relaxed sample."""
         to_sample, to_cost = jax.random.split(key)
         return cost(to_cost, distribution.soften(distribution.perturb(to_sample), self.temperature))
-
-    def unbiased_for(self, problem: Problem) -> bool:
-        """Never."""
-        return False
-
-    def function_calls(self, distribution: AbstractDistribution) -> int:
-        """None."""
-        return 0
-
-    def gradient_calls(self, distribution: AbstractDistribution) -> int:
-        """One a sample."""
-        return self.num_samples

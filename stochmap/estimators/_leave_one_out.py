@@ -4,12 +4,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._abstract import AbstractEstimator, Cost, Problem, State
+from ._abstract import Cost, State
+from ._baseline import AbstractBaseline
 from ._distributions import AbstractDistribution
 from ._evaluation import evaluate, weighted_log_prob
 
 
-class LeaveOneOut(AbstractEstimator):
+class LeaveOneOut(AbstractBaseline):
     """The score-function estimator with the other samples' mean cost as each sample's baseline, RLOO.
 
     1/K Σ_k (f(x_k) − 1/(K−1) Σ_{j≠k} f(x_j))·∇ln p(x_k) = 1/(K−1) Σ_k (f(x_k) − f̄)·∇ln p(x_k).
@@ -21,7 +22,6 @@ class LeaveOneOut(AbstractEstimator):
     """
 
     num_samples: int = eqx.field(default=2, static=True)
-    families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical", "gaussian"})
     least_samples: ClassVar[int] = 2
 
     def surrogate(
@@ -31,15 +31,3 @@ class LeaveOneOut(AbstractEstimator):
         samples, values = evaluate(key, distribution, cost, self.num_samples)
         excess = (values - jnp.mean(values)) * (self.num_samples / (self.num_samples - 1))
         return weighted_log_prob(distribution, samples, excess), state
-
-    def unbiased_for(self, problem: Problem) -> bool:
-        """Always."""
-        return True
-
-    def function_calls(self, distribution: AbstractDistribution) -> int:
-        """One a sample."""
-        return self.num_samples
-
-    def gradient_calls(self, distribution: AbstractDistribution) -> int:
-        """None."""
-        return 0

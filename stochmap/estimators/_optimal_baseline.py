@@ -1,14 +1,13 @@
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._abstract import AbstractEstimator, Cost, Problem
+from ._abstract import Cost
+from ._baseline import AbstractDecayingBaseline
 from ._distributions import AbstractDistribution
 from ._evaluation import evaluate, linear, score
-from ._running_mean_baseline import check_decay
 
 
 class SquaredScores(NamedTuple):
@@ -23,7 +22,7 @@ class SquaredScores(NamedTuple):
         return jax.tree.map(lambda a, b: a / jnp.where(b > 0, b, 1.0), self.weighted, self.plain)
 
 
-class OptimalBaseline(AbstractEstimator):
+class OptimalBaseline(AbstractDecayingBaseline):
     """The score-function estimator with the constant baseline of least variance, one for each parameter.
 
     (f(x) − b_j)·s_j with s = ∇ln p(x) and b_j = E[f s_j²]/E[s_j²], estimated from earlier samples: unbiased given the
@@ -38,12 +37,6 @@ class OptimalBaseline(AbstractEstimator):
     Raises:
         ValueError: decay does not lie in [0, 1).
     """
-
-    decay: float = eqx.field(default=0.99, static=True)
-    families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical", "gaussian"})
-
-    def __check_init__(self) -> None:
-        check_decay(self.decay)
 
     def init(self, distribution: AbstractDistribution) -> SquaredScores:
         """Return empty sums."""
@@ -70,15 +63,3 @@ class OptimalBaseline(AbstractEstimator):
         new = SquaredScores(mean_product(2, values), mean_product(2, ones))
         after = jax.tree.map(lambda old, now: self.decay * old + (1.0 - self.decay) * now, state, new)
         return linear(distribution, slope), after
-
-    def unbiased_for(self, problem: Problem) -> bool:
-        """Always."""
-        return True
-
-    def function_calls(self, distribution: AbstractDistribution) -> int:
-        """One a sample."""
-        return self.num_samples
-
-    def gradient_calls(self, distribution: AbstractDistribution) -> int:
-        """None."""
-        return 0

@@ -1,11 +1,11 @@
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._abstract import AbstractEstimator, Cost, Problem
+from ._abstract import Cost
+from ._baseline import AbstractDecayingBaseline
 from ._distributions import AbstractDistribution
 from ._evaluation import evaluate, weighted_log_prob
 
@@ -22,7 +22,7 @@ class RunningMean(NamedTuple):
         return self.sum / jnp.where(self.weight > 0, self.weight, 1.0)
 
 
-class RunningMeanBaseline(AbstractEstimator):
+class RunningMeanBaseline(AbstractDecayingBaseline):
     """The score-function estimator less a mean of earlier costs: (f(x) − b)·∇ln p(x), b ← decay·b + (1 − decay)·f.
 
     The mean is corrected for its start at 0, and excludes the current samples: unbiased given the state.
@@ -37,12 +37,6 @@ class RunningMeanBaseline(AbstractEstimator):
         ValueError: decay does not lie in [0, 1).
     """
 
-    decay: float = eqx.field(default=0.99, static=True)
-    families: ClassVar[frozenset[str]] = frozenset({"bernoulli", "categorical", "gaussian"})
-
-    def __check_init__(self) -> None:
-        check_decay(self.decay)
-
     def init(self, distribution: AbstractDistribution) -> RunningMean:
         """Return an empty mean."""
         zero = jnp.zeros((), jax.tree.leaves(distribution)[0].dtype)
@@ -56,21 +50,3 @@ class RunningMeanBaseline(AbstractEstimator):
         kept, new = self.decay, 1.0 - self.decay
         after = RunningMean(kept * state.sum + new * jnp.mean(values), kept * state.weight + new)
         return weighted_log_prob(distribution, samples, values - state.mean), after
-
-    def unbiased_for(self, problem: Problem) -> bool:
-        """Always."""
-        return True
-
-    def function_calls(self, distribution: AbstractDistribution) -> int:
-        """One a sample."""
-        return self.num_samples
-
-    def gradient_calls(self, distribution: AbstractDistribution) -> int:
-        """None."""
-        return 0
-
-
-def check_decay(decay: float) -> None:
-    """Raise ValueError unless the decay lies in [0, 1)."""
-    if not 0.0 <= decay < 1.0:
-        raise ValueError(f"decay must lie in [0, 1), got {decay}: choose a number such as 0.99")

@@ -93,18 +93,20 @@ def is_unbiased(
     return np.abs(bias) <= _LIMIT * standard_error + _FLOAT_FLOOR * np.abs(exact).max(initial=0.0)
 
 
-@compiled(0)
 def settled_state(problem: Problem, estimator: AbstractEstimator, key: PRNGKeyArray, steps: int) -> Any:
     """Return an estimator's state after ``steps`` estimates at the problem's distribution."""
+    empty = jax.eval_shape(estimator.init, jax.eval_shape(problem.distribution))
+    return _settled(problem, estimator, key, steps) if jax.tree.leaves(empty) else empty
+
+
+@compiled(0)
+def _settled(problem: Problem, estimator: AbstractEstimator, key: PRNGKeyArray, steps: int) -> Any:
     distribution = problem.distribution()
 
     def step(state: Any, each: PRNGKeyArray) -> tuple[Any, None]:
         return gradient(estimator, each, distribution, problem, state)[1], None
 
-    state = estimator.init(distribution)
-    if not jax.tree.leaves(state):
-        return state
-    return jax.lax.scan(step, state, jax.random.split(key, steps))[0]
+    return jax.lax.scan(step, estimator.init(distribution), jax.random.split(key, steps))[0]
 
 
 @compiled(1)

@@ -46,9 +46,14 @@ class _Polynomial(eqx.Module):
     """f(z) = u + curvature·u^degree, u = Σ_d w_d·z_d / √D, w_dj ~ N(0, 1) by the seed; logits N(0, logit_scale²)."""
 
     degree: eqx.AbstractClassVar[int]
+    dimension: eqx.AbstractVar[int]
     curvature: eqx.AbstractVar[float]
     logit_scale: eqx.AbstractVar[float]
     seed: eqx.AbstractVar[int]
+
+    def __check_init__(self) -> None:
+        check_at_least(1, dimension=self.dimension)
+        check_at_least(0, logit_scale=self.logit_scale, seed=self.seed)
 
     def _score(self, sample: Float[Array, "..."]) -> Float[Array, ""]:
         weights = draws(self.seed, SEPARATE, *sample.shape)
@@ -73,13 +78,10 @@ class _Polynomial(eqx.Module):
 
 
 class _Categoricals(_Polynomial):
-    dimension: eqx.AbstractVar[int]
     num_classes: eqx.AbstractVar[int]
 
     def __check_init__(self) -> None:
-        check_at_least(1, dimension=self.dimension)
         check_at_least(2, num_classes=self.num_classes)
-        check_at_least(0, logit_scale=self.logit_scale, seed=self.seed)
 
     def distribution(self) -> Categorical:
         """Return the categoricals, their logits drawn by the seed."""
@@ -131,10 +133,6 @@ class IndependentBernoullis(_Polynomial):
     seed: int = 0
     family: ClassVar[str] = "bernoulli"
     degree: ClassVar[int] = 2
-
-    def __check_init__(self) -> None:
-        check_at_least(1, dimension=self.dimension)
-        check_at_least(0, logit_scale=self.logit_scale, seed=self.seed)
 
     def distribution(self) -> Bernoulli:
         """Return the Bernoullis, their logits drawn by the seed."""

@@ -1,6 +1,5 @@
 """A mapping learned from its own samples, with one estimator after the other on the same data."""
 
-import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from stochmap.sampling import Counts, categorical_sampler, draw_counts
 from stochmap.sharding import LANES, batch_size, pad_runs
 from stochmap.streams import Role, run_keys, words_on_host
 from stochmap.truths import Truth
+
+from ._problem import compiled
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def sampled_curves(task: SampledLearning, unit: int, seed: int) -> Curves:
     drawn = draw_counts(categorical_sampler(truth.inputs, truth.probabilities), batch, task.num_samples)
     counts = jax.tree.map(lambda leaf: leaf[: task.runs], drawn)
     start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
-    fit = _fit(learner)(words_on_host(keys, Role.LEARNER, start, 1)[:, 0], counts)
+    program = _QUICKLY_RUN if learner.steps * counts.n.size > _MUCH else _QUICKLY_COMPILED
+    fit = program(learner, words_on_host(keys, Role.LEARNER, start, 1)[:, 0], counts)
     n = np.asarray(counts.n, np.float64)
     rows = np.maximum(n.sum(axis=-1, keepdims=True), 1.0)
     share, weight = n / rows, n.sum(axis=-1) / task.num_samples
@@ -74,9 +76,13 @@ def sampled_curves(task: SampledLearning, unit: int, seed: int) -> Curves:
     return Curves(step, loss - optimum[:, None], squares.sum(axis=-1) / variance)
 
 
-@functools.cache
-def _fit(learner: SampledGradient) -> Any:
+def _fit(learner: SampledGradient, keys: Any, counts: Counts) -> Fit:
     def one(key: Any, counts: Counts) -> Fit:
         return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), counts)
 
-    return jax.jit(jax.vmap(one))
+    return jax.vmap(one)(keys, counts)
+
+
+_QUICKLY_COMPILED, _QUICKLY_RUN = compiled(0)(_fit), compiled(1)(_fit)
+_MUCH = 1 << 20
+"""Steps × cells of all tables: seconds of running at least."""

@@ -50,6 +50,8 @@ def build(path: str | Path) -> ReportPaths:
             incomplete=not (queries.path / "manifest" / "SUCCESS.json").exists(),
             sections=sections,
             left_out=left_out,
+            query="summary",
+            units="KL divergences are in nats.",
         )
         html = render(page)
         answerable = [file for file in sorted(SQL_FOLDER.glob("*.sql")) if not queries.missing(file.stem)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,11 @@ class LabMaterial:
         labels = list(dict.fromkeys(row["label"] for row in sorted(rows, key=lambda row: row["label"])))
         return cls(queries, budget, list(cells_of(rows)), labels, learner_styles(labels), file_names())
 
+    def kind_styles(self) -> dict[str, LearnerStyle]:
+        """One style an estimator, whatever its options: the same in every chart."""
+        kinds = sorted({row["estimator"] for cell in self.cells for row in cell.rows if row["estimator"] != "exact"})
+        return learner_styles(kinds)
+
     def problems(self) -> list[str]:
         """The names of the problems."""
         return list(dict.fromkeys(cell.problem for cell in self.cells))
@@ -84,14 +90,24 @@ def cells_of(rows: list[Row]) -> Iterable[LabCell]:
         cells = []
         for condition_id in dict.fromkeys(row["condition_id"] for row in own):
             here = [row for row in own if row["condition_id"] == condition_id]
+            here.sort(
+                key=lambda row: [_order(row[key]) for key in row if key.startswith("estimator") or key == "num_samples"]
+            )
             fields = _fields(here[0], _PROBLEM)
             cells.append(LabCell(condition_id, problem, {key: fields[key] for key in axes}, here))
-        yield from sorted(
-            cells,
-            key=lambda cell: [
-                str(type(v)) + f"{v:020.9f}" if isinstance(v, int | float) else str(v) for v in cell.axes.values()
-            ],
-        )
+        yield from sorted(cells, key=lambda cell: [_order(value) for value in cell.axes.values()])
+
+
+def _place(row: Row) -> list[tuple[float, str]]:
+    """A key that sorts a problem's rows: by estimator, then by its options and samples."""
+    return [
+        _order(row[key]) for key in ("estimator", *(each for each in row if each.startswith(_ESTIMATOR)), "num_samples")
+    ]
+
+
+def _order(value: Any) -> tuple[float, str]:
+    """A key that sorts numbers as numbers, and all else as text after them."""
+    return (float(value), "") if isinstance(value, int | float) else (math.inf, str(value))
 
 
 def _fields(row: Row, prefix: str) -> dict[str, Any]:

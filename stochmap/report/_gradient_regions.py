@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ._conditions import axis_name, field_text
 from ._gradient_material import LabCell
-from ._numbers import count, number
+from ._numbers import count, number, one_line
 
 PRICES = (1e-6, 1e-3)
 """Seconds that one call of the cost takes."""
@@ -59,13 +60,19 @@ class Region:
     @property
     def sentence(self) -> str:
         """What to take, such as: k = 8, D = 1 and a cost of 1 µs: reinmax."""
-        sizes = f"k = {self.classes}, D = {self.dimension}" if self.family == "categorical" else f"D = {self.dimension}"
-        text = f"{self.cell.title}, {sizes} and a cost of {self.price_text}: {_ties(self.ranking)}"
-        if self.best.label not in [choice.label for choice in self.unbiased if choice.error <= _TIE * self.best.error]:
+        place = [f"k = {self.classes}"] if self.family == "categorical" else []
+        place += [f"D = {self.dimension}"]
+        others = {key: value for key, value in self.cell.axes.items() if key not in ("num_classes", "dimension")}
+        place += [f"{axis_name(key)} {field_text(value)}" for key, value in others.items()]
+        text = f"{one_line(self.cell.problem)}, {', '.join(place)} and a cost of {self.price_text}: "
+        if self.exact_calls <= self.budget:
+            text += f"list all outcomes, {self.outcomes_text} calls without error; of what draws samples, "
+        text += _ties(self.ranking)
+        if self.best_unbiased.error > _TIE * self.best.error:
             times = self.best_unbiased.error / self.best.error if self.best.error else float("inf")
             text += f"; without bias {_ties(self.unbiased)}, at {number(times, 2)} times the error"
-        if self.exact_calls <= self.budget:
-            text += f"; or list all outcomes, {self.outcomes_text} calls without error"
+        elif self.best.label not in [choice.label for choice in self.unbiased]:
+            text += f", of which {self.best_unbiased.label} has no bias"
         return f"{text}."
 
 

@@ -38,15 +38,16 @@ def build_gradients(path: str | Path) -> ReportPaths:
         facts = [plural(len(material.cells), "problem"), plural(len(material.labels), "estimator")]
         facts += [f"{count(int(study['repeats']))} estimates each"] if "repeats" in study else []
         facts += [f"seed {study['seed']}"] if "seed" in study else []
+        answerable = [name for name in QUERIES if not queries.missing(name)]
         page = Page(
             title=one_line(str(study.get("name") or queries.path.name)),
             facts=facts,
             incomplete=not (queries.path / "manifest" / "SUCCESS.json").exists(),
             sections=sections,
             left_out=[],
+            query=answerable[0],
         )
         html = render(page)
-        answerable = [name for name in QUERIES if not queries.missing(name)]
     folder = Path(path).absolute() / "report"
     (folder / "sql" / "gradients").mkdir(parents=True, exist_ok=True)
     pngs = [(folder / f"{chart.name}.png", chart.png) for section in sections for chart in section.charts]

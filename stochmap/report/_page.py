@@ -22,6 +22,8 @@ class Page:
     incomplete: bool
     sections: list[Section]
     left_out: list[str]
+    query: str  # an example, at the foot
+    units: str = ""
 
 
 def render(page: Page) -> str:

@@ -80,6 +80,19 @@ def out(home, text):
     return folder
 
 
+@pytest.mark.parametrize("name", ["gradients", "atlas", "sampled_gradient"])
+def test_the_studies_that_come_with_it_are_complete(name):
+    from jobs.gradients import DEFAULT
+    from stochmap import estimators, lab
+
+    plan = lab.load(DEFAULT.with_name(f"{name}.toml"))
+    units = sum(len(plan.serving(task)) for task in plan.tasks.values())
+    assert units == {"gradients": 184, "atlas": 467, "sampled_gradient": 34}[name]
+    if name == "gradients":  # every kind of problem, and every estimator but the one whose baseline has to be chosen
+        assert {cell.kind for cell in plan.cells} == set(lab.PROBLEMS)
+        assert {entry.kind for entry in plan.entries} == set(estimators.ESTIMATORS) - {"constant_baseline"}
+
+
 def test_the_store_holds_what_was_asked(out):
     found = duckdb.sql(
         f"SELECT problem, estimator, count(*), sum(parameter) FROM read_parquet('{out}/gradients/*.parquet') "

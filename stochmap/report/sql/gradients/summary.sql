@@ -30,7 +30,9 @@ SELECT
         WHEN exact_bias IS NOT NULL THEN exact_bias ** 2
         ELSE greatest(bias ** 2 - standard_error ** 2, 0)
     END) AS bias_square,
-    avg(coalesce(exact_variance, variance)) AS variance,
+    -- what is 0 but for rounding is told as 0
+    avg(coalesce(exact_variance, variance)) AS any_variance,
+    if(any_variance <= 1e-24 * gradient_square, 0, any_variance) AS variance,
     sqrt(sum(CASE WHEN exact_variance IS NULL THEN variance_standard_error ** 2 ELSE 0 END)) / count(*) AS variance_se,
     max(CASE WHEN standard_error > 0 THEN abs(bias) / standard_error END) AS largest_z,
     bool_and(exact_variance IS NOT NULL) AS is_exact,
@@ -40,7 +42,8 @@ SELECT
     any_value(gradient_calls) AS gradient_calls,
     any_value(function_calls + 3 * gradient_calls) AS work,
     any_value(seconds_per_estimate) AS seconds,
-    avg(work_normalised_mse) AS mse
+    avg(work_normalised_mse) AS any_mse,
+    if(any_mse <= 1e-24 * gradient_square, 0, any_mse) AS mse
 FROM read_parquet('gradients/*.parquet')
 GROUP BY ALL
 ORDER BY problem, condition_id, estimator, num_samples;
