@@ -1,12 +1,13 @@
 """From Arrow tables to the bytes of one Parquet file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 _ROW_GROUP = 1 << 17  # what a reader that looks for one run decodes at least; 2^20 is 5 % quicker to write
+_SAMPLES = 1 << 20  # rows of a row group of samples, at least
 _BATCH = 1 << 14  # rows written at a time; with the pages below 15 % quicker than Arrow's 1024 rows and 1 MiB
 _PAGE = 1 << 17
 _ROW_NUMBERS = ("chain", "step")  # they count up: their differences shrink to nothing
@@ -22,7 +23,7 @@ class Encoded:
 
 
 def encode_row_groups(schema: pa.Schema, num_rows: int, batches: Iterable[pa.RecordBatch]) -> Encoded:
-    """A table of samples that is made while it is written: each batch becomes a row group, and is not kept.
+    """A table of samples that is made while it is written: batches are kept until they fill a row group, 2²⁰ rows.
 
     As `encode`, but in large row groups, and the integers bit-packed: at 16 × 8 a row takes 1.2 bytes in 17 ns of one
     core. A dictionary takes 0.9 bytes in 22 ns; BYTE_STREAM_SPLIT under zstd 0.9 bytes in 15 ns, but Spark 4.1 and
@@ -47,12 +48,25 @@ def encode_row_groups(schema: pa.Schema, num_rows: int, batches: Iterable[pa.Rec
     with pq.ParquetWriter(sink, schema, **options) as writer:
         metadata = schema.metadata or {}
         writer.add_key_value_metadata({key.decode(): value.decode() for key, value in metadata.items()})
-        for batch in batches:
-            writer.write_batch(batch, row_group_size=max(len(batch), 1))
-            rows += len(batch)
+        for group in _groups(batches):
+            table = pa.Table.from_batches(group)
+            writer.write_table(table, row_group_size=max(len(table), 1))
+            rows += len(table)
     if rows != num_rows:
         raise ValueError(f"the batches have {rows} rows in all, not {num_rows}; give their number")
     return Encoded(schema, rows, memoryview(buffer)[: sink.tell()].cast("B"))
+
+
+def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    group, rows = [], 0
+    for batch in batches:
+        group.append(batch)
+        rows += len(batch)
+        if rows >= _SAMPLES:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
 
 
 def encode(table: pa.Table) -> memoryview:
