@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from scipy import signal, special, stats
+from scipy import special
 
 from stochmap.mappings import CategoricalMapping, GaussianMapping
 from stochmap.posteriors import AbstractPosterior, tails
@@ -196,6 +196,8 @@ def ecdf_band(size: int, points: int, level: float) -> Band:
     tails(level)
     if size < 1 or points < 2:
         raise ValueError(f"a band needs at least 1 value and 2 points, got {size} and {points}: give more")
+    from scipy import stats  # half a second: not for every command
+
     at = np.arange(1, points) / points
 
     def band(gamma: float) -> Band:
@@ -218,6 +220,8 @@ def probability_inside(band: Band, cdf: Float[np.ndarray, "points"] | None = Non
     values between the points are independent Poisson variates, given that they add up to ``size``: a chain over the
     points, each step a convolution.
     """
+    from scipy import signal  # a second
+
     cdf = band.points if cdf is None else np.asarray(cdf, dtype=np.float64)
     rates = band.size * np.diff(cdf, prepend=0.0, append=1.0)
     inside, first = np.ones(1), 0

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from ._estimates import check_counts
 
@@ -56,6 +56,8 @@ def independence_test(
         raise ValueError(f"unknown method {method!r}: choose permutation, likelihood_ratio or pearson")
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}: 9999 is usual")
+    from scipy import stats  # half a second: not for every command
+
     margins = row.astype(np.int64), column.astype(np.int64)
     random = np.random.Generator(np.random.Philox(seed))
     as_large, left = 0, draws

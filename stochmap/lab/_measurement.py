@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
-from scipy import stats
+from scipy import special
 
 from stochmap.estimators import AbstractDiscrete, AbstractEstimator, gradient
 from stochmap.estimators._distributions import MOST_OUTCOMES
@@ -18,7 +18,7 @@ from ._problem import Problem, compiled, traced
 FALSE_ALARM = 1e-6
 """The chance that one parameter of an unbiased estimator is called biased."""
 
-_LIMIT = float(stats.norm.isf(FALSE_ALARM / 2))
+_LIMIT = -float(special.ndtri(FALSE_ALARM / 2))
 """The |z| of that chance, 4.89. A bias of 10 standard errors is missed with probability Φ(4.89 − 10) = 2e-7."""
 
 _FLOAT_FLOOR = 1e-12

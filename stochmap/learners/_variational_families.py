@@ -9,7 +9,6 @@ import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 from scipy import special
-from scipy.stats import qmc
 
 from stochmap import posteriors
 from stochmap.mappings import CategoricalMapping, GaussianMapping, softmax
@@ -149,4 +148,6 @@ class MeanLogStd(AbstractConfidence):
 @functools.cache
 def quasi_normal(size: int) -> Any:
     """Return DRAWS points that are spread like independent normal variates: scrambled Sobol', always the same ones."""
+    from scipy.stats import qmc  # half a second: not for every command
+
     return special.ndtri(qmc.Sobol(size, rng=np.random.default_rng(0)).random(DRAWS))
