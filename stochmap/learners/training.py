@@ -96,9 +96,7 @@ def train(
 
     def one_round(state: _State) -> _State:
         value = loss(state.params)
-        # Unrolled by 4: one step at a time costs half as much again, and unrolled further XLA fuses steps into
-        # kernels that do the earlier ones again.
-        params, optimizer_state = jax.lax.fori_loop(0, ROUND, step, (state.params, state.optimizer), unroll=4)
+        params, optimizer_state = jax.lax.fori_loop(0, ROUND, step, (state.params, state.optimizer))
         running = state.status == _RUNNING
         slot = jnp.asarray(slots)[state.round]
         return _State(
