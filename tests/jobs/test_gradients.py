@@ -80,16 +80,26 @@ def out(home, text):
     return folder
 
 
-@pytest.mark.parametrize("name", ["gradients", "atlas", "sampled_gradient"])
+@pytest.mark.parametrize("name", ["gradients", "atlas", "sampled_gradient", "unbiased"])
 def test_the_studies_that_come_with_it_are_complete(name):
     from jobs.gradients import DEFAULT
     from stochmap import estimators, lab
 
     plan = lab.load(DEFAULT.with_name(f"{name}.toml"))
     units = sum(len(plan.serving(task)) for task in plan.tasks.values())
-    assert units == {"gradients": 184, "atlas": 467, "sampled_gradient": 34}[name]
-    if name == "gradients":  # every kind of problem, and every estimator but the one whose baseline has to be chosen
+    assert units == {"gradients": 184, "atlas": 467, "sampled_gradient": 34, "unbiased": 165}[name]
+    if name in ("gradients", "unbiased"):
         assert {cell.kind for cell in plan.cells} == set(lab.PROBLEMS)
+    if name == "unbiased":  # whatever says to be unbiased somewhere is there, on few parameters and often
+        assert plan.repeats == 1_000_000
+        there = {entry.kind for entry in plan.entries}
+        assert set(estimators.ESTIMATORS) - there == {
+            "exact",
+            "gumbel_softmax",
+            "straight_through_gumbel_softmax",
+            "gumbel_rao",
+        }
+    if name == "gradients":  # every estimator but the one whose baseline has to be chosen
         assert {entry.kind for entry in plan.entries} == set(estimators.ESTIMATORS) - {"constant_baseline"}
 
 
