@@ -10,7 +10,7 @@ from stochmap.columns import Labels
 from stochmap.estimators import AbstractEstimator, Gaussian
 from stochmap.study import Chunk
 
-from ._exact import exact_gradient
+from ._exact import exact_gradient, flat
 from ._learning import learn, recorded_steps
 from ._measurement import is_unbiased, measure
 from ._problem import Problem, facts
@@ -139,10 +139,14 @@ def _learned(study: GradientStudy, task: Learning, unit: int) -> Columns:
         "condition_id": np.full(count, task.id, np.int64),
         "task": _text(task.name, count),
         "problem_kind": _text(task.kind, count),
+        "distribution": _text(task.problem.family, count),
+        "t": constant(getattr(task.problem, "t", None), float, count) if task.kind == "bernoulli_toy" else None,
+        "learning_rate": np.full(count, task.learning_rate),
         "estimator": _text(name, count),
         "run": index[0].astype(np.int32),
         "step": steps[index[1]],
         "parameter": index[2].astype(np.int32),
+        "start": flat(task.problem.distribution())[index[2]],
         "value": path.ravel(),
     }
 

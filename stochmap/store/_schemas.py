@@ -150,10 +150,13 @@ _GRADIENTS = [
 ]
 _LEARNING = [
     _required("condition_id", pa.int64()),
-    *(_required(name, pa.string()) for name in ("task", "problem_kind", "estimator")),
+    *(_required(name, pa.string()) for name in ("task", "problem_kind", "distribution", "estimator")),
+    pa.field("t", pa.float64()),  # the Bernoulli toy's
+    _required("learning_rate", pa.float64()),
     _required("run", pa.int32()),
     _required("step", pa.int64()),
     _required("parameter", pa.int32()),
+    _required("start", pa.float64()),
     _required("value", pa.float64()),
 ]
 _CURVES = [
