@@ -81,7 +81,7 @@ class Band:
 
 
 def bands(found: list[Band], styles: dict[str, LearnerStyle], *, y_label: str, start: float) -> Figure:
-    """A panel for each estimator: median and 5–95 % of the runs, a line at their start; all panels on one pair of axes."""
+    """A panel for each estimator: median and 5–95 % of the runs, a line at their start; one pair of axes."""
     from matplotlib.figure import Figure
 
     columns = min(3, len(found))

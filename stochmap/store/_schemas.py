@@ -146,7 +146,8 @@ _GRADIENTS = [
     _required("function_calls", pa.int64()),
     _required("gradient_calls", pa.int64()),
     _required("seconds_per_estimate", pa.float64()),
-    _required("work_normalised_mse", pa.float64()),
+    _required("work", pa.int64()),
+    *(_required(name, pa.float64()) for name in ("bias_square", "bias_square_error", "work_normalised_mse")),
 ]
 _LEARNING = [
     _required("condition_id", pa.int64()),

@@ -141,6 +141,25 @@ def test_the_numbers_are_the_problems(out):
         assert mse == pytest.approx(bias**2 + variance * 6 / 64)
 
 
+def test_a_simulated_squared_bias_has_its_error_and_a_known_one_none(out):
+    from stochmap.report._gradient_table import with_error
+    from stochmap.report._query import StoreQueries
+
+    with StoreQueries(out, needed=()) as queries:
+        summary = {(row["problem"], row["estimator"]): row for row in queries.rows("gradients/summary")}
+        measured = queries.rows("gradients/measurements")
+    row = summary["many", "straight_through"]
+    own = [each for each in measured if (each["problem"], each["estimator"]) == ("many", "straight_through")]
+    error = [max(2 * abs(each["bias"]) * each["standard_error"], each["standard_error"] ** 2) for each in own]
+    assert row["bias_square_se"] == pytest.approx(sum(error) / 20)
+    assert row["bias_square"] == pytest.approx(
+        sum(max(each["bias"] ** 2 - each["standard_error"] ** 2, 0) for each in own) / 20
+    )
+    assert " ± " in with_error(row, "bias_square")
+    for key in (("toy", "straight_through"), ("many", "score_function")):  # by a finite sum; by its own word
+        assert " ± " not in with_error(summary[key], "bias_square")
+
+
 def test_a_second_call_does_nothing_and_the_store_is_verified(monkeypatch, capsys, out, text):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
     code, printed, errors = call(monkeypatch, capsys, gradients, "gradients", text, "--out", out, "--in-process")
