@@ -11,7 +11,14 @@ from stochmap.report._query import StoreQueries
 
 
 def rows_of(
-    folder, *, kind="bernoulli_toy", family="bernoulli", t=0.499, start=0.0, values=(), names=("score_function",)
+    folder,
+    *,
+    kind="bernoulli_toy",
+    family="bernoulli",
+    t: float | None = 0.499,
+    start=0.0,
+    values=(),
+    names=("score_function",),
 ):
     """The query's rows of a store whose runs end at these values."""
     (folder / "learning").mkdir(parents=True)
