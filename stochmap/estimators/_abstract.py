@@ -37,6 +37,11 @@ class Problem(Protocol):
         """
         ...
 
+    @property
+    def continuous(self) -> bool:
+        """Whether the cost is known to be continuous, and differentiable almost everywhere."""
+        ...
+
 
 class AbstractEstimator(eqx.Module):
     """An estimate of ∇E f(sample) in a distribution's parameters: its fields are its options.

@@ -22,8 +22,8 @@ class Pathwise(AbstractAveraged):
         return cost(to_cost, distribution.sample(to_sample))
 
     def unbiased_for(self, problem: Problem) -> bool:
-        """Always: the lab's costs of Gaussians are continuous."""
-        return True
+        """Where the cost is continuous: its jumps are seen by no derivative."""
+        return problem.continuous
 
     def function_calls(self, distribution: AbstractDistribution) -> int:
         """None."""

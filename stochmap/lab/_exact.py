@@ -5,14 +5,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from stochmap.estimators import AbstractDiscrete, AbstractDistribution, Gaussian
+from stochmap.estimators import AbstractDiscrete, AbstractDistribution
 
 from ._problem import Problem, compiled, traced
+from ._quadrature import TOLERANCE, Rule, agreed, gaussian_nodes
 
-NODES = 160
-"""Gauss–Hermite nodes: exact for polynomials below degree 320, cos(kx) to 1e-13 up to k·std = 12."""
+_LISTED = 1 << 12
+"""Outcomes up to which each is looked at for a cost that is random; of more, or of a Gaussian, 256 samples are."""
 
 
 def exact_gradient(problem: Problem) -> Float[np.ndarray, "parameters"]:
@@ -24,17 +25,37 @@ def exact_gradient(problem: Problem) -> Float[np.ndarray, "parameters"]:
         ValueError: there is no way to it.
     """
     if not hasattr(problem, "expected"):
-        _check_deterministic(problem, problem.distribution())
+        if is_random(problem):
+            raise ValueError(
+                f"{type(problem).__name__}: the cost depends on its key: "
+                "give the problem a method expected(distribution)"
+            )
+        if not isinstance(jax.eval_shape(problem.distribution), AbstractDiscrete):
+            return by_quadrature(problem)
     return flat(_gradient(traced(problem)))
+
+
+def is_random(problem: Problem) -> bool:
+    """Say whether the cost of any sample depends on its key."""
+    return bool(_differs(traced(problem)))
+
+
+@compiled(0)
+def _differs(problem: Problem) -> Bool[Array, ""]:
+    distribution = problem.distribution()
+    if isinstance(distribution, AbstractDiscrete) and distribution.num_outcomes <= _LISTED:
+        samples, _ = distribution.enumerate()
+    else:
+        samples = jax.vmap(distribution.sample)(jax.random.split(jax.random.key(0), 256))
+    once, again = (jax.vmap(problem, (None, 0))(jax.random.key(number), samples) for number in (1, 2))
+    return ~jnp.array_equal(once, again, equal_nan=True)
 
 
 @compiled(0)
 def _gradient(problem: Any) -> AbstractDistribution:
-    distribution = problem.distribution()
     if hasattr(problem, "expected"):
-        return jax.grad(problem.expected)(distribution)
-    method = by_enumeration if isinstance(distribution, AbstractDiscrete) else by_quadrature
-    return jax.grad(lambda d: method(problem, d))(distribution)
+        return jax.grad(problem.expected)(problem.distribution())
+    return jax.grad(lambda distribution: by_enumeration(problem, distribution))(problem.distribution())
 
 
 def by_enumeration(problem: Problem, distribution: AbstractDiscrete) -> Float[Array, ""]:
@@ -47,38 +68,28 @@ def by_enumeration(problem: Problem, distribution: AbstractDiscrete) -> Float[Ar
     return jnp.sum(probabilities * jax.vmap(lambda sample: problem(jax.random.key(0), sample))(samples))
 
 
-def by_quadrature(problem: Problem, distribution: AbstractDistribution) -> Float[Array, ""]:
-    """Return E cost over one Gaussian by Gauss–Hermite quadrature; differentiable in the distribution.
+def by_quadrature(problem: Problem) -> Float[np.ndarray, "2"]:
+    """Return the gradient of E cost in the mean and std of one Gaussian: E cost·score, the cost not differentiated.
 
     Raises:
-        ValueError: it is not one Gaussian.
+        ValueError: it is not one Gaussian, or the cost jumps or swings more than quadrature can follow.
     """
-    if not isinstance(distribution, Gaussian) or distribution.dimension != 1:
+    both = gaussian_nodes(problem)
+    if both is None:
         raise ValueError(
             f"{type(problem).__name__}: quadrature serves one Gaussian: give the problem a method "
             "expected(distribution)"
         )
-    nodes, weights = gauss_hermite()
-    costs = jax.vmap(lambda node: problem(jax.random.key(0), distribution.mean + distribution.std * node))(nodes)
-    return jnp.sum(weights * costs)
-
-
-def gauss_hermite() -> tuple[Float[Array, "nodes"], Float[Array, "nodes"]]:
-    """Return nodes and weights with E g(z) = Σ weights·g(nodes), z ~ N(0, 1)."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    return jnp.asarray(nodes), jnp.asarray(weights / weights.sum())
+    fine, coarse = (Rule(nodes.weight, nodes.cost[:, None] * nodes.score()) for nodes in both)
+    found = agreed(fine, coarse)
+    if found is None:
+        raise ValueError(
+            f"{type(problem).__name__}: quadratures with different nodes differ by more than {TOLERANCE:g} (a cost "
+            "with jumps?): give the problem a method expected(distribution)"
+        )
+    return found
 
 
 def flat(tree: AbstractDistribution) -> Float[np.ndarray, "parameters"]:
     """Return the parameters of a distribution, or a gradient in them, one after the other (host)."""
     return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(tree)])
-
-
-def _check_deterministic(problem: Problem, distribution: AbstractDistribution) -> None:
-    """Refuse a cost that depends on its key: its expectation over the key is the problem's to give."""
-    sample = distribution.sample(jax.random.key(0))
-    values = {float(problem(jax.random.key(number), sample)) for number in range(3)}
-    if len(values) > 1:
-        raise ValueError(
-            f"{type(problem).__name__}: the cost depends on its key: give the problem a method expected(distribution)"
-        )

@@ -51,6 +51,7 @@ class GaussianCosine(eqx.Module):
     std: float = 1.0
     family: ClassVar[str] = "gaussian"
     degree: ClassVar[None] = None
+    continuous: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
         _check_std(self.std)

@@ -30,7 +30,9 @@ class Problem(Protocol):
     - ``expected(distribution)``: E cost in closed form; without it the exact gradient comes from enumeration (discrete,
       at most 2¹⁶ outcomes) or quadrature (one Gaussian);
     - ``degree``: the cost's degree as a polynomial in any one variable (None, or none: not a polynomial), from which
-      the biased estimators say where they are unbiased.
+      the biased estimators say where they are unbiased;
+    - ``continuous``: whether the cost is continuous and differentiable almost everywhere (none: where it is a
+      polynomial), from which the pathwise estimator says whether it is unbiased.
     """
 
     family: ClassVar[str]
@@ -47,6 +49,7 @@ class Facts(NamedTuple):
     dimension: int
     num_classes: int
     degree: int | None
+    continuous: bool
 
 
 def compiled(level: int) -> Callable[[FUNCTION], FUNCTION]:
@@ -85,10 +88,12 @@ def _quick() -> dict[str, Any]:
 
 
 def facts(problem: Problem) -> Facts:
-    """Return the family, sizes and degree of a problem; a Gaussian's num_classes is 0."""
+    """Return the family, sizes, degree and continuity of a problem; a Gaussian's num_classes is 0."""
     distribution = problem.distribution()
     classes = distribution.num_classes if isinstance(distribution, AbstractDiscrete) else 0
-    return Facts(problem.family, distribution.dimension, classes, getattr(problem, "degree", None))
+    degree = getattr(problem, "degree", None)
+    continuous = getattr(problem, "continuous", degree is not None)
+    return Facts(problem.family, distribution.dimension, classes, degree, continuous)
 
 
 def draws(seed: int, start: int, *shape: int) -> Float[np.ndarray, "..."]:

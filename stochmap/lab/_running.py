@@ -10,7 +10,7 @@ from stochmap.columns import Labels
 from stochmap.estimators import AbstractEstimator, Gaussian
 from stochmap.study import Chunk
 
-from ._exact import exact_gradient
+from ._exact import exact_gradient, flat
 from ._learning import learn, recorded_steps
 from ._measurement import is_unbiased, measure
 from ._problem import Problem, facts
@@ -82,8 +82,11 @@ def _measured(study: GradientStudy, cell: Cell, entry: Entry) -> Columns:
     calls = int(estimator.function_calls(distribution)), int(estimator.gradient_calls(distribution))
     work = calls[0] + GRADIENT_WORK * calls[1]
     best_variance = seen.variance if known is None else known.variance
-    best_square = np.maximum(bias**2 - seen.standard_error**2, 0.0) if known is None else (known.mean - exact) ** 2
     declared = bool(estimator.unbiased_for(about))
+    square, square_error = _bias_square(bias, seen.standard_error)
+    if declared or known is not None:
+        square = np.zeros(count) if declared or known is None else (known.mean - exact) ** 2
+        square_error = np.zeros(count)
     values: Columns = {
         "condition_id": np.full(count, cell.id, np.int64),
         "problem": _text(cell.name, count),
@@ -109,7 +112,10 @@ def _measured(study: GradientStudy, cell: Cell, entry: Entry) -> Columns:
         "function_calls": np.full(count, calls[0], np.int64),
         "gradient_calls": np.full(count, calls[1], np.int64),
         "seconds_per_estimate": np.full(count, seen.seconds),
-        "work_normalised_mse": (0.0 if declared else best_square) + best_variance * work / study.budget,
+        "work": np.full(count, work, np.int64),
+        "bias_square": square,
+        "bias_square_error": square_error,
+        "work_normalised_mse": square + best_variance * work / study.budget,
     }
     for prefix, fields, own in (
         ("problem", study.problem_fields(), told(field_values(problem))),
@@ -117,6 +123,12 @@ def _measured(study: GradientStudy, cell: Cell, entry: Entry) -> Columns:
     ):
         values |= {f"{prefix}_{name}": constant(own.get(name), kind, count) for name, kind in fields.items()}
     return values
+
+
+def _bias_square(bias: np.ndarray, standard_error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a simulated bias² less what noise adds, and its standard error: ≈ 2·|bias|·s.e., at least s.e.²."""
+    noise = standard_error**2
+    return np.maximum(bias**2 - noise, 0.0), np.maximum(2.0 * np.abs(bias) * standard_error, noise)
 
 
 def parameter_index(distribution: Any) -> np.ndarray:
@@ -139,10 +151,14 @@ def _learned(study: GradientStudy, task: Learning, unit: int) -> Columns:
         "condition_id": np.full(count, task.id, np.int64),
         "task": _text(task.name, count),
         "problem_kind": _text(task.kind, count),
+        "distribution": _text(task.problem.family, count),
+        "t": constant(getattr(task.problem, "t", None), float, count) if task.kind == "bernoulli_toy" else None,
+        "learning_rate": np.full(count, task.learning_rate),
         "estimator": _text(name, count),
         "run": index[0].astype(np.int32),
         "step": steps[index[1]],
         "parameter": index[2].astype(np.int32),
+        "start": flat(task.problem.distribution())[index[2]],
         "value": path.ravel(),
     }
 

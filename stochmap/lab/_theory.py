@@ -30,7 +30,7 @@ from stochmap.estimators import (
     UnorderedSet,
 )
 
-from ._exact import exact_gradient
+from ._exact import exact_gradient, is_random
 from ._problem import Problem, compiled, traced
 from ._theory_antithetic import pair_moments
 from ._theory_gaussian import gaussian_measure_valued, gaussian_pathwise, gaussian_table
@@ -59,9 +59,12 @@ class Table(NamedTuple):
 
 
 def theory(problem: Problem, estimator: AbstractEstimator) -> Moments | None:
-    """Return the exact moments of one estimate, or None where no finite sum or small quadrature gives them."""
+    """Return the exact moments of one estimate, or None where no finite sum or small quadrature gives them.
+
+    None too where the cost is random itself: its noise is in none of the formulas.
+    """
     formula = _FORMULAS.get(type(estimator))
-    return None if formula is None else formula(problem, estimator)
+    return None if formula is None or is_random(problem) else formula(problem, estimator)
 
 
 def table(problem: Problem) -> Table | None:

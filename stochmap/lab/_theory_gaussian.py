@@ -8,84 +8,76 @@ from scipy import special
 
 from stochmap.estimators import Gaussian
 
-from ._exact import gauss_hermite
 from ._problem import Problem, compiled, traced
+from ._quadrature import FURTHEST, Rule, agreed, gaussian_nodes, is_one_gaussian
 
-_NODES = 160
-_FURTHEST = 12.0
-"""Standard deviations from the mean beyond which less than 1e-30 of either density lies."""
+_NODES = (200, 160)
+"""Gauss–Legendre nodes of the fine and the coarse rule: 2·nodes² calls of the cost for the standard deviation."""
 
 
 def gaussian_table(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return weight, cost and score (z/σ, (z² − 1)/σ) of every Gauss–Hermite node; None for anything but a Gaussian."""
-    found = _at_nodes(problem)
-    if found is None:
+    """Return weight, cost and score of every node; None where they do not give the moments of cost·score."""
+    both = gaussian_nodes(problem)
+    if both is None:
         return None
-    std, nodes, weights, costs, _ = found
-    return weights, costs, np.stack([nodes, nodes**2 - 1.0], axis=1) / std
+    rules = []
+    for nodes in both:
+        values = nodes.cost[:, None] * np.hstack([np.ones((len(nodes.z), 1)), nodes.score()])
+        rules.append(Rule(nodes.weight, np.hstack([values, values**2])))
+    fine = both[0]
+    return None if agreed(*rules) is None else (fine.weight, fine.cost, fine.score())
 
 
 def gaussian_pathwise(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return weight and estimate (f′(x), f′(x)z) of every Gauss–Hermite node; None for anything but a Gaussian."""
-    found = _at_nodes(problem)
-    if found is None:
+    """Return weight and estimate (f′(x), f′(x)z) of every node; None where they do not give its moments."""
+    both = gaussian_nodes(problem)
+    if both is None:
         return None
-    _, nodes, weights, _, slopes = found
-    return weights, slopes[:, None] * np.stack([np.ones_like(nodes), nodes], axis=1)
+    values = [nodes.slope[:, None] * np.stack([np.ones_like(nodes.z), nodes.z], axis=1) for nodes in both]
+    rules = [Rule(nodes.weight, np.hstack([each, each**2])) for nodes, each in zip(both, values, strict=True)]
+    return None if agreed(*rules) is None else (both[0].weight, values[0])
 
 
 def gaussian_measure_valued(problem: Problem) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return mean and variance of the coupled weak derivatives; None for anything but a Gaussian.
+    """Return mean and variance of the coupled weak derivatives; None where quadrature does not give them.
 
     ∂μ: (f(μ + σw) − f(μ − σw))/(σ√(2π)), density w·e^(−w²/2). ∂σ: (f(μ + σm) − f(μ + σmu))/σ, m with density
     m²e^(−m²/2)/√(2π) on both sides, u uniform (Mohamed et al., arXiv 1906.10652, table 1).
     """
-    if not _is_one_gaussian(problem):
+    if not is_one_gaussian(problem):
         return None
-    legendre = special.roots_legendre(_NODES)
+    fine, coarse = (_coupled(problem, count) for count in _NODES)
+    moments = [agreed(first, second) for first, second in zip(fine, coarse, strict=True)]
+    if any(each is None for each in moments):
+        return None
+    mean, second = np.array(moments).T
+    return mean, second - mean**2
+
+
+def _coupled(problem: Problem, count: int) -> list[Rule]:
+    """Return the estimate with its square, for ∂μ and for ∂σ."""
+    legendre = special.roots_legendre(count)
     u, u_weight = (legendre[0] + 1.0) / 2.0, legendre[1] / 2.0
-    w = m = _FURTHEST * u
+    w = m = FURTHEST * u
     w_weight, m_weight = (power * np.exp(-(w**2) / 2.0) * u_weight for power in (w, m**2))
     w_weight, m_weight = w_weight / w_weight.sum(), m_weight / m_weight.sum()
     both = np.concatenate([m, -m])
     points = np.concatenate([w, -w, both, np.outer(both, u).ravel()])
-    mean, std, costs = (np.asarray(part) for part in _costs(traced(problem), jnp.asarray(points)))
-    split = np.cumsum([len(w), len(w), len(both)])
-    up, down, at_m, at_mu = np.split(costs, split)
+    std, costs = (np.asarray(part) for part in _costs(traced(problem), jnp.asarray(points)))
+    up, down, at_m, at_mu = np.split(costs, np.cumsum([len(w), len(w), len(both)]))
     of_mean = (up - down) / (std * np.sqrt(2.0 * np.pi))
     of_std = (at_m[:, None] - at_mu.reshape(len(both), len(u))).ravel() / std
     chance = np.outer(np.concatenate([m_weight, m_weight]) / 2.0, u_weight).ravel()
-    means = np.array([w_weight @ of_mean, chance @ of_std])
-    seconds = np.array([w_weight @ of_mean**2, chance @ of_std**2])
-    return means, seconds - means**2
-
-
-def _is_one_gaussian(problem: Problem) -> bool:
-    shape = jax.eval_shape(problem.distribution)
-    return isinstance(shape, Gaussian) and shape.mean.shape == (1,)
+    rounding = 1e-12 * (w_weight @ (np.abs(up) + np.abs(down))) / std
+    return [
+        Rule(weight, np.stack([each, each**2], axis=1), np.array([rounding, rounding**2]))
+        for weight, each in ((w_weight, of_mean), (chance, of_std))
+    ]
 
 
 @compiled(0)
-def _costs(problem: Problem, points: Array) -> tuple[Array, Array, Array]:
+def _costs(problem: Problem, points: Array) -> tuple[Array, Array]:
     distribution = problem.distribution()
     assert isinstance(distribution, Gaussian)
     mean, std = distribution.mean[0], distribution.std[0]
-    return mean, std, jax.vmap(lambda z: problem(jax.random.key(0), (mean + std * z)[None]))(points)
-
-
-def _at_nodes(problem: Problem) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
-    if not _is_one_gaussian(problem):
-        return None
-    std, costs, slopes = (np.asarray(part) for part in _values_and_slopes(traced(problem)))
-    nodes, weights = (np.asarray(part) for part in gauss_hermite())
-    return float(std), nodes, weights, costs, slopes
-
-
-@compiled(0)
-def _values_and_slopes(problem: Problem) -> tuple[Array, Array, Array]:
-    distribution = problem.distribution()
-    assert isinstance(distribution, Gaussian)
-    nodes, _ = gauss_hermite()
-    cost = jax.value_and_grad(lambda x: problem(jax.random.key(0), x[None]))
-    costs, slopes = jax.vmap(lambda z: cost(distribution.mean[0] + distribution.std[0] * z))(nodes)
-    return distribution.std[0], costs, slopes
+    return std, jax.vmap(lambda z: problem(jax.random.key(0), (mean + std * z)[None]))(points)

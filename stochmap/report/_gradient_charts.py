@@ -80,8 +80,8 @@ class Band:
     high: np.ndarray
 
 
-def bands(found: list[Band], styles: dict[str, LearnerStyle], *, y_label: str) -> Figure:
-    """A panel for each estimator: median and 5–95 % of the runs; all panels on one pair of axes."""
+def bands(found: list[Band], styles: dict[str, LearnerStyle], *, y_label: str, start: float) -> Figure:
+    """A panel for each estimator: median and 5–95 % of the runs, a line at their start; one pair of axes."""
     from matplotlib.figure import Figure
 
     columns = min(3, len(found))
@@ -92,7 +92,7 @@ def bands(found: list[Band], styles: dict[str, LearnerStyle], *, y_label: str) -
         colour = styles[band.label].colour
         axes.fill_between(band.step, band.low, band.high, color=colour, alpha=0.25, linewidth=0)
         axes.plot(band.step, band.middle, color=colour)
-        axes.axhline(0.5, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.axhline(start, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
         axes.set_title(one_line(band.label))
     for axes in grid.ravel()[len(found) :]:
         axes.set_visible(False)

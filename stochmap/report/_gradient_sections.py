@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ._gradient_axis_sections import axis_section, temperature_section
 from ._gradient_charts import Dots, dot_plot
 from ._gradient_learning_sections import curves_section, learning_section
 from ._gradient_material import LabMaterial
 from ._gradient_regions import PRICES, Region, regions
-from ._gradient_table import calls_text, flag
+from ._gradient_table import calls_text, flag, with_error
 from ._numbers import number, one_line, plural
 from ._section import Section, Table
 from ._style import draw
@@ -82,7 +81,13 @@ def _representative(found: list[Region]) -> list[Region]:
 def summary_section(material: LabMaterial) -> Section:
     """The table that the job prints."""
     rows = [
-        [one_line(cell.title), row["label"], calls_text(row), number(row["bias_square"]), _with_error(row)]
+        [
+            one_line(cell.title),
+            row["label"],
+            calls_text(row),
+            with_error(row, "bias_square"),
+            with_error(row, "variance"),
+        ]
         + [number(row["mse"]), number(1e6 * row["seconds"], 3)]
         + [flag(row["declared"]), flag(row["observed"])]
         for cell in material.cells
@@ -98,16 +103,11 @@ def summary_section(material: LabMaterial) -> Section:
         "mean lies within 4.89 standard errors of the exact gradient (an unbiased one fails with probability 1e-6). A "
         "biased estimator may be seen as unbiased where its bias happens to vanish.",
         computed=f"MSE: bias² + variance · calls / {material.budget}, a gradient counted as 3 calls. "
-        "A variance with ± is simulated, its standard error from the fourth moment; the others are exact.",
+        "What has a ± (1.96 standard errors) is simulated: the error of bias² is 2·|bias| standard errors, that of "
+        "a variance comes from the fourth moment. What has none is exact.",
         queries=[_SUMMARY],
         tables=[Table([*head, "seen"], rows, words=("problem", "estimator", "calls", "unbiased", "seen"))],
     )
-
-
-def _with_error(row: dict[str, Any]) -> str:
-    if not row["variance_se"]:
-        return number(row["variance"])
-    return f"{number(row['variance'])} ± {number(1.96 * row['variance_se'], 2)}"
 
 
 def check_section(material: LabMaterial) -> Section:

@@ -21,6 +21,12 @@ def flag(value: bool) -> str:  # noqa: FBT001  a value to show
     return "yes" if value else "no"
 
 
+def with_error(row: dict[str, Any], name: str) -> str:
+    """A number with 1.96 of its standard errors where it is simulated."""
+    error = row[f"{name}_se"]
+    return number(row[name]) + (f" ± {number(1.96 * error, 2)}" if error else "")
+
+
 def summary_table(rows: list[dict[str, Any]], *, budget: int) -> str:
     """One row a problem and estimator."""
     add_labels(rows)
@@ -31,8 +37,8 @@ def summary_table(rows: list[dict[str, Any]], *, budget: int) -> str:
             (
                 f"  {row['label']}",
                 calls_text(row),
-                number(row["bias_square"]),
-                number(row["variance"]),
+                with_error(row, "bias_square"),
+                with_error(row, "variance"),
                 number(row["mse"]),
                 number(1e6 * row["seconds"], 3),
                 flag(row["declared"]),
@@ -42,7 +48,7 @@ def summary_table(rows: list[dict[str, Any]], *, budget: int) -> str:
         ]
     notes = [
         "",
-        "bias², variance of one estimate: means over the parameters; exact where a sum or quadrature gives them.",
+        "bias², variance of one estimate: means over the parameters; exact, or simulated with ± 1.96 s.e.",
         f"MSE: of the average of as many estimates as {budget} calls of f pay for; a gradient counts as 3 calls.",
         "unbiased: what the estimator says; seen: every parameter within 4.89 standard errors (chance 1e-6 each).",
     ]

@@ -146,14 +146,18 @@ _GRADIENTS = [
     _required("function_calls", pa.int64()),
     _required("gradient_calls", pa.int64()),
     _required("seconds_per_estimate", pa.float64()),
-    _required("work_normalised_mse", pa.float64()),
+    _required("work", pa.int64()),
+    *(_required(name, pa.float64()) for name in ("bias_square", "bias_square_error", "work_normalised_mse")),
 ]
 _LEARNING = [
     _required("condition_id", pa.int64()),
-    *(_required(name, pa.string()) for name in ("task", "problem_kind", "estimator")),
+    *(_required(name, pa.string()) for name in ("task", "problem_kind", "distribution", "estimator")),
+    pa.field("t", pa.float64()),  # the Bernoulli toy's
+    _required("learning_rate", pa.float64()),
     _required("run", pa.int32()),
     _required("step", pa.int64()),
     _required("parameter", pa.int32()),
+    _required("start", pa.float64()),
     _required("value", pa.float64()),
 ]
 _CURVES = [

@@ -38,6 +38,7 @@ class Declared(NamedTuple):
     family: str
     num_classes: int
     degree: int | None
+    continuous: bool = True
 
 
 def polynomial(family: str, *, linear: float = 0.0, quadratic: float = 0.0, cubic: float = 0.0) -> Polynomial:

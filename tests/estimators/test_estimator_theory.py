@@ -175,14 +175,18 @@ def test_all_outcomes_without_replacement_are_the_exact_gradient():
         np.testing.assert_allclose(found.logits, exact_gradient(distribution, cost), atol=1e-13)
 
 
-@pytest.mark.parametrize(("kind", "factor"), [("relax", 0.2), ("rebar", 0.5)])
-def test_control_variates_learn(kind, factor):
-    """On the toy: the variance after 1500 steps, the state then frozen, is a fraction of what it was at first."""
-    estimator, cost = build(kind), toy(0.499)
-    distribution = Bernoulli(jnp.array([0.2, -0.3]))
+@pytest.mark.parametrize(("kind", "t"), [("relax", 0.499), ("rebar", 0.1)])
+def test_control_variates_learn(kind, t):
+    """On the toy at θ = ½: after 4000 steps, the state then frozen, under a tenth of the score function's variance.
+
+    A control variate that is of no use, REBAR's at scale 0 or RELAX's network as it starts, is not under a half of it.
+    (At t = ½ REBAR's has next to nothing to do with the cost, (b − t)² being the same for both.)
+    """
+    estimator, distribution = build(kind), Bernoulli(jnp.zeros(1))  # a second bit's noise would be minimised too
+    cost = Polynomial(jnp.asarray(t**2), jnp.array([-2.0 * t]), jnp.eye(1), jnp.zeros(1))
     start = estimator.init(distribution)
-    if kind == "rebar":  # with the wrong sign
-        start = start._replace(parameters=start.parameters._replace(scale=jnp.asarray(-1.0)))
+    if kind == "rebar":
+        start = start._replace(parameters=start.parameters._replace(scale=jnp.asarray(0.0)))
 
     @jax.jit
     def train(keys):
@@ -191,10 +195,12 @@ def test_control_variates_learn(kind, factor):
 
         return jax.lax.scan(step, start, keys)[0]
 
-    trained = train(jax.random.split(jax.random.key(4), 1500))
-    before, after = (estimates(kind, distribution, cost, state=state) for state in (start, trained))
-    assert after.var(axis=0).sum() < factor * before.var(axis=0).sum()
-    assert_mean(after[:, 0], 0.002 * special.expit(0.2) * special.expit(-0.2), detects=0.01, cases=2)
+    trained = train(jax.random.split(jax.random.key(4), 4000))
+    useless, useful = (estimates(kind, distribution, cost, state=state)[:, 0] for state in (start, trained))
+    variance = toy_variance("score_function", t, 0.5)
+    assert useful.var() < 0.1 * variance
+    assert useless.var() > 0.5 * variance
+    assert_mean(useful, 0.25 * (1.0 - 2.0 * t), detects=0.01, cases=2)
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "categorical"])

@@ -80,16 +80,26 @@ def out(home, text):
     return folder
 
 
-@pytest.mark.parametrize("name", ["gradients", "atlas", "sampled_gradient"])
+@pytest.mark.parametrize("name", ["gradients", "atlas", "sampled_gradient", "unbiased"])
 def test_the_studies_that_come_with_it_are_complete(name):
     from jobs.gradients import DEFAULT
     from stochmap import estimators, lab
 
     plan = lab.load(DEFAULT.with_name(f"{name}.toml"))
     units = sum(len(plan.serving(task)) for task in plan.tasks.values())
-    assert units == {"gradients": 184, "atlas": 467, "sampled_gradient": 34}[name]
-    if name == "gradients":  # every kind of problem, and every estimator but the one whose baseline has to be chosen
+    assert units == {"gradients": 184, "atlas": 467, "sampled_gradient": 34, "unbiased": 165}[name]
+    if name in ("gradients", "unbiased"):
         assert {cell.kind for cell in plan.cells} == set(lab.PROBLEMS)
+    if name == "unbiased":  # whatever says to be unbiased somewhere is there, on few parameters and often
+        assert plan.repeats == 1_000_000
+        there = {entry.kind for entry in plan.entries}
+        assert set(estimators.ESTIMATORS) - there == {
+            "exact",
+            "gumbel_softmax",
+            "straight_through_gumbel_softmax",
+            "gumbel_rao",
+        }
+    if name == "gradients":  # every estimator but the one whose baseline has to be chosen
         assert {entry.kind for entry in plan.entries} == set(estimators.ESTIMATORS) - {"constant_baseline"}
 
 
@@ -129,6 +139,25 @@ def test_the_numbers_are_the_problems(out):
         assert variance == pytest.approx((2 * spread) ** 2 * spread / 2)
         assert calls == [0, 2]
         assert mse == pytest.approx(bias**2 + variance * 6 / 64)
+
+
+def test_a_simulated_squared_bias_has_its_error_and_a_known_one_none(out):
+    from stochmap.report._gradient_table import with_error
+    from stochmap.report._query import StoreQueries
+
+    with StoreQueries(out, needed=()) as queries:
+        summary = {(row["problem"], row["estimator"]): row for row in queries.rows("gradients/summary")}
+        measured = queries.rows("gradients/measurements")
+    row = summary["many", "straight_through"]
+    own = [each for each in measured if (each["problem"], each["estimator"]) == ("many", "straight_through")]
+    error = [max(2 * abs(each["bias"]) * each["standard_error"], each["standard_error"] ** 2) for each in own]
+    assert row["bias_square_se"] == pytest.approx(sum(error) / 20)
+    assert row["bias_square"] == pytest.approx(
+        sum(max(each["bias"] ** 2 - each["standard_error"] ** 2, 0) for each in own) / 20
+    )
+    assert " ± " in with_error(row, "bias_square")
+    for key in (("toy", "straight_through"), ("many", "score_function")):  # by a finite sum; by its own word
+        assert " ± " not in with_error(summary[key], "bias_square")
 
 
 def test_a_second_call_does_nothing_and_the_store_is_verified(monkeypatch, capsys, out, text):

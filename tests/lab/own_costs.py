@@ -47,5 +47,64 @@ class Plane:
 
 
 @dataclass(frozen=True)
+class Step:
+    """1{x > 0} of one Gaussian."""
+
+    mean: float = 0.05
+    family: ClassVar[str] = "gaussian"
+
+    def distribution(self) -> Gaussian:
+        return Gaussian(jnp.array([self.mean]), jnp.ones(1))
+
+    def __call__(self, key, sample):
+        return jnp.sum(jnp.where(sample > 0.0, 1.0, 0.0))
+
+
+@dataclass(frozen=True)
+class KnownStep(Step):
+    """The same with its expectation, Φ(mean/std)."""
+
+    def expected(self, distribution):
+        return jnp.sum(jax.scipy.stats.norm.cdf(distribution.mean / distribution.std))
+
+
+@dataclass(frozen=True)
+class Ramp(Step):
+    """max(x, 0): a kink."""
+
+    continuous: ClassVar[bool] = True
+
+    def __call__(self, key, sample):
+        return jnp.sum(jnp.maximum(sample, 0.0))
+
+
+@dataclass(frozen=True)
+class Ripple(Step):
+    """cos(kx) without its closed form."""
+
+    k: float = 1.0
+
+    def __call__(self, key, sample):
+        return jnp.sum(jnp.cos(self.k * sample))
+
+
+@dataclass(frozen=True)
+class NoisySlope:
+    """b·(1 + 3ε), ε of its own: random where the bit is 1 alone."""
+
+    logit: float = -0.5
+    family: ClassVar[str] = "bernoulli"
+
+    def distribution(self) -> Bernoulli:
+        return Bernoulli(jnp.array([self.logit]))
+
+    def __call__(self, key, sample):
+        return jnp.sum(sample) * (1.0 + 3.0 * jax.random.normal(key))
+
+    def expected(self, distribution):
+        return jnp.sum(jax.nn.sigmoid(distribution.logits))
+
+
+@dataclass(frozen=True)
 class NoCost:
     size: int = 1

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import own_costs
 import pytest
+from scipy import stats
 
-from stochmap import lab
+from stochmap import estimators, lab
 from stochmap.estimators import Categorical
 from stochmap.lab._exact import flat
 
@@ -25,8 +26,10 @@ SMALL = {
 def test_the_exact_gradient_is_that_of_the_sum_over_outcomes_or_nodes(kind):
     problem = lab.PROBLEMS[kind](**SMALL.get(kind, {}))
     assert isinstance(problem, lab.Problem)
-    method = lab.by_quadrature if problem.family == "gaussian" else lab.by_enumeration
-    expected = flat(jax.jit(jax.grad(lambda d: method(problem, d)))(problem.distribution()))
+    if problem.family == "gaussian":
+        expected = lab.by_quadrature(problem)
+    else:
+        expected = flat(jax.jit(jax.grad(lambda d: lab.by_enumeration(problem, d)))(problem.distribution()))
     np.testing.assert_allclose(lab.exact_gradient(problem), expected, rtol=1e-11, atol=1e-13)
     assert np.abs(expected).max() > 1e-3
 
@@ -85,3 +88,28 @@ def test_gradients_without_a_way_to_them_say_so():
         lab.exact_gradient(own_costs.Parity(bits=40))
     with pytest.raises(ValueError, match="quadrature serves one Gaussian"):
         lab.exact_gradient(own_costs.Plane())
+
+
+def test_a_cost_with_jumps_has_no_quadrature_and_one_with_kinks_has():
+    with pytest.raises(ValueError, match=r"Step: quadratures with different nodes differ .* expected\(distribution\)"):
+        lab.exact_gradient(own_costs.Step())
+    with pytest.raises(ValueError, match="differ by more than 1e-06"):  # at the nodes of one rule it is cos(x)
+        lab.exact_gradient(own_costs.Ripple(k=1 + 2 * np.pi / 24 * 16383))
+    mean = 0.05  # E max(x, 0) of N(mean, 1) has the gradient Φ(mean), φ(mean)
+    expected = [stats.norm.cdf(mean), stats.norm.pdf(mean)]
+    np.testing.assert_allclose(lab.exact_gradient(own_costs.Ramp(mean)), expected, rtol=1e-6)
+
+
+def test_a_step_has_the_gradient_of_its_expectation_and_pathwise_misses_it():
+    problem = own_costs.KnownStep()
+    exact = lab.exact_gradient(problem)
+    np.testing.assert_allclose(exact, [stats.norm.pdf(0.05), -0.05 * stats.norm.pdf(0.05)], rtol=1e-12)
+    pathwise, score = estimators.Pathwise(), estimators.ScoreFunction()
+    assert not pathwise.unbiased_for(lab.facts(problem))
+    assert score.unbiased_for(lab.facts(problem))
+    assert pathwise.unbiased_for(lab.facts(lab.GaussianCosine()))
+    for estimator, unbiased in ((pathwise, False), (score, True)):
+        seen = lab.measure(problem, estimator, jax.random.key(3), 10_000)
+        assert lab.is_unbiased(seen.mean - exact, seen.standard_error, exact)[0] == unbiased
+    np.testing.assert_array_equal(lab.theory(problem, pathwise).mean, [0.0, 0.0])
+    assert lab.theory(problem, score) is None

@@ -9,6 +9,8 @@
 -- exact, mean, standard_error, variance, variance_standard_error, bias, repeats   gradient and what was simulated
 -- exact_bias, exact_variance    the same two from a finite sum or a quadrature; null where there is none
 -- unbiased_declared, unbiased_observed   what the estimator says, and whether |bias| <= 4.89 standard errors (chance 1e-6)
+-- bias_square, bias_square_error   0 where unbiased is declared, exact where known; else simulated, with its standard error
+-- work                          calls of one estimate, a gradient counted as 3
 -- function_calls, gradient_calls, seconds_per_estimate   what one estimate takes
 -- work_normalised_mse           mean squared error of the average of what a budget of calls pays for
 SELECT *

@@ -4,7 +4,8 @@
 -- estimator, estimator_kind, num_samples, estimator_...   the estimator and its fields
 -- parameters, repeats         parameters of the distribution, and estimates that were made
 -- gradient_square             mean square of the exact gradient over the parameters
--- bias_square                 mean squared bias: exact where it is known, else simulated less its squared standard error
+-- bias_square                 mean squared bias: 0 where declared, exact where known, else simulated less what noise adds
+-- bias_square_se              the most that its standard error may be (parameters all alike); 0 where nothing is simulated
 -- variance, variance_se       mean variance of one estimate (exact where known), and the standard error of a simulated one
 -- largest_z                   largest |bias| / standard error of a parameter
 -- is_exact                    whether bias and variance are exact, not simulated
@@ -25,11 +26,8 @@ SELECT
     count(*) AS parameters,
     any_value(repeats) AS repeats,
     avg(exact ** 2) AS gradient_square,
-    avg(CASE
-        WHEN unbiased_declared THEN 0
-        WHEN exact_bias IS NOT NULL THEN exact_bias ** 2
-        ELSE greatest(bias ** 2 - standard_error ** 2, 0)
-    END) AS bias_square,
+    avg(bias_square) AS bias_square,
+    avg(bias_square_error) AS bias_square_se,
     -- what is 0 but for rounding is told as 0
     avg(coalesce(exact_variance, variance)) AS any_variance,
     if(any_variance <= 1e-24 * gradient_square, 0, any_variance) AS variance,
@@ -40,7 +38,7 @@ SELECT
     bool_and(unbiased_observed) AS observed,
     any_value(function_calls) AS function_calls,
     any_value(gradient_calls) AS gradient_calls,
-    any_value(function_calls + 3 * gradient_calls) AS work,
+    any_value(work) AS work,
     any_value(seconds_per_estimate) AS seconds,
     avg(work_normalised_mse) AS any_mse,
     if(any_mse <= 1e-24 * gradient_square, 0, any_mse) AS mse
