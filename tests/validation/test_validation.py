@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from stochmap import validation
-from stochmap.validation import Row, failures, z_limit
+from stochmap.validation import Row, _calibration, failures, z_limit
 from stochmap.validation._rows import generator, mean_row, share_row, variance_row
 from stochmap.validation._runs import draw_runs, one_row
 
@@ -76,6 +76,22 @@ def test_sections_are_accepted(section):
     assert not failures(rows)
     assert {row.section for row in rows} == {section}
     assert len({row.quantity for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("shares", "failing"),
+    [
+        ({256: 0.06, 1024: 0.35, 16384: 0.89}, []),
+        ({256: 0.06, 1024: 0.2, 16384: 0.89}, [1024]),
+        ({256: 0.95, 1024: 0.95, 16384: 0.95}, [256, 1024, 16384]),
+    ],
+)
+def test_rows_of_coverage_fail_where_a_posterior_covers_otherwise(monkeypatch, shares, failing):
+    def covers(random: np.random.Generator, joint: np.ndarray, n: int) -> bool:
+        return np.ptp(joint) > 0 and random.random() < shares[n]
+
+    monkeypatch.setattr(_calibration, "_covers", covers)
+    assert [row.quantity.split("n = ")[-1] for row in failures(_calibration._fixed_prior(3))] == [*map(str, failing)]
 
 
 def test_every_section_has_a_title_and_a_failing_row_is_named():
