@@ -77,7 +77,7 @@ def test_the_identity_is_plain_data_with_every_option_resolved():
     assert resolved == {
         "name": "gradient_descent",
         "kind": "gradient_descent",
-        "optimizer": "adam",
+        "optimizer": "rprop",
         "learning_rate": 0.1,
         "max_steps": 10_000,
         "tolerance": 1e-4,
