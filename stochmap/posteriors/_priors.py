@@ -78,7 +78,7 @@ def empirical_bayes(counts: Counts) -> Float[Array, "*runs x y"]:
     return jnp.broadcast_to(fitted[..., None, None], c.shape)
 
 
-def inside_strengths(counts: Counts, concentration: Array) -> Array:
+def inside_strengths(counts: Counts, concentration: Any) -> Array:
     """Return whether ``empirical_bayes`` found a maximum: inside STRENGTHS, and of rows that told it anything."""
     low, high = STRENGTHS
     a = concentration[..., 0, 0]
