@@ -99,9 +99,10 @@ def _row(quantity: str, name: str, n: int, repeats: int, seed: int) -> str:
     flagged = repeats - len(covered)
     shown = ["–", "–"]
     if covered:
-        p = np.mean(covered)
-        error = np.sqrt(0.95 * 0.05 / len(covered))
-        shown = [f"{100 * p:.1f} ± {100 * error:.1f} %", f"{np.mean(widths):.4f}"]
+        n_covered, n_all = int(np.sum(covered)), len(covered)
+        # A success and a failure more, so that a share of 100 % has an error, too.
+        error = np.sqrt((n_covered + 1) * (n_all - n_covered + 1) / (n_all + 2) ** 2 / n_all)
+        shown = [f"{100 * n_covered / n_all:.1f} ± {100 * error:.1f} %", f"{np.mean(widths):.4f}"]
     cells = [quantity.replace("_", " "), name, f"{n:,}", str(repeats), f"{100 * flagged / repeats:.0f} %", *shown]
     return "| " + " | ".join([*cells, f"{np.mean(values):.4f}", f"{100 * naive / repeats:.0f} %"]) + " |"
 

@@ -76,7 +76,7 @@ def plan(setting: Setting, measure: str, target: float, *, runs: int = 1024, see
 
     Raises:
         ValueError: a measure that is unknown, that the learner does not have, or whose mean is infinite; a target that
-            is not positive or that 2⁴⁸ samples do not reach; truths that are not tables.
+            is not positive, that 2⁴⁸ samples do not reach or that the search does not find; truths that are not tables.
     """
     if measure not in RATES:
         raise ValueError(f"unknown measure {measure!r}: choose one of {', '.join(RATES)}")
@@ -110,13 +110,18 @@ def plan(setting: Setting, measure: str, target: float, *, runs: int = 1024, see
         elif enough is None:
             proposed = max(proposed, short + 1)
         number = min(max(round(proposed), 1), MOST)
-    assert enough is not None
+    if enough is None:
+        raise ValueError(
+            f"{measure} stayed above {target:g} in 40 attempts, the last at {number:,} samples: give more runs"
+        )
     # The number was chosen where its noise was kind: fresh runs that miss the target raise it.
     for again in range(1, 6):
         check = simulate(setting, measure, enough, runs, (seed, MOST + again))
         if check.value <= target + check.standard_error or enough >= MOST:
             break
         enough = min(max(round(enough * (check.value / target) ** (1.0 / rate)), enough + 1), MOST)
+    else:
+        check = simulate(setting, measure, enough, runs, (seed, MOST + 6))
     return Plan(enough, check, theory)
 
 

@@ -1,4 +1,4 @@
-"""Information in nats: of known tables, of chains, and from counts with intervals that cover. 1 nat = 1.442695 bit."""
+"""Information in nats: of known tables, of chains, and from counts, with simulated intervals. 1 nat = 1.442695 bit."""
 
 from ._capacity import Capacity as Capacity
 from ._capacity import capacity as capacity

@@ -1,4 +1,4 @@
-"""Intervals that cover: an empirical-Bayes table, and simulation along a path through it."""
+"""Intervals calibrated by simulation, along a path through an empirical-Bayes table."""
 
 from typing import Any, NamedTuple
 
@@ -62,8 +62,7 @@ def interval(
 
     Raises:
         ValueError: counts that are not one table, no sample, an unknown quantity, a level outside (0, 1), or fewer than
-        20
-            draws.
+            20 draws.
     """
     tail = tails(level)[0]
     table = check_counts(counts)

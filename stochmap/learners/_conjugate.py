@@ -1,6 +1,5 @@
-import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
@@ -20,7 +19,8 @@ class Dirichlet:
     Args:
         concentration: a, the same for every outcome, under the ``symmetric`` prior: ½ unless it is given.
         prior: ``symmetric``, or the name of a rule in ``posteriors.PRIORS``; ``empirical_bayes`` fits a to the run's
-            own counts, and its intervals take the fitted value as known.
+            own counts, and its intervals take the fitted value as known; its status is ``boundary`` where the fit ends
+            at an end of 0.001 … 1e6, or where no row tells anything, else ``converged``.
 
     Raises:
         ValueError: the concentration is not positive, or stands beside a rule; or the rule is unknown.
@@ -44,10 +44,13 @@ class Dirichlet:
     def __call__(self, key: PRNGKeyArray, data: Counts) -> Fit:
         """Fit one run's counts."""
         if self.concentration is not None:
-            prior = posteriors.Dirichlet.prior(self.concentration, *data.n.shape)
-        else:
-            prior = posteriors.Dirichlet(posteriors.PRIORS[self.prior](data))
-        return _fit(prior.update_all(data))
+            return _fit(posteriors.Dirichlet.prior(self.concentration, *data.n.shape).update_all(data))
+        prior = posteriors.Dirichlet(posteriors.PRIORS[self.prior](data))
+        status: Any = Status.EXACT
+        if self.prior == "empirical_bayes":
+            inside = posteriors.inside_strengths(data, prior.concentration)
+            status = jnp.where(inside, int(Status.CONVERGED), int(Status.BOUNDARY))
+        return _fit(prior.update_all(data), status)
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,7 @@ class NormalInverseGamma:
     families: ClassVar = frozenset({"gaussian"})
 
     def __post_init__(self) -> None:
-        for name in ("kappa", "alpha", "beta"):
-            posteriors.check_positive(name, getattr(self, name))
-        if not math.isfinite(self.mean):
-            raise ValueError(f"mean must be finite, got {self.mean}: give a number")
+        posteriors.check_normal_inverse_gamma(self.mean, self.kappa, self.alpha, self.beta)
 
     def __call__(self, key: PRNGKeyArray, data: Moments) -> Fit:
         """Fit one run's moments."""
@@ -79,5 +79,5 @@ class NormalInverseGamma:
         return _fit(prior.update_all(data))
 
 
-def _fit(posterior: posteriors.AbstractPosterior) -> Fit:
-    return Fit(posterior.to_mapping(), jnp.int32(Status.EXACT), jnp.int64(0), posterior=posterior)
+def _fit(posterior: posteriors.AbstractPosterior, status: Any = Status.EXACT) -> Fit:
+    return Fit(posterior.to_mapping(), jnp.int32(status), jnp.int64(0), posterior=posterior)

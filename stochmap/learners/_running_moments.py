@@ -1,4 +1,3 @@
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -47,8 +46,7 @@ class RunningMoments:
         if self.form not in FORMS:
             raise ValueError(f"unknown form {self.form!r}: choose one of {', '.join(FORMS)}")
         posteriors.check_positive("std", self.std)
-        if not math.isfinite(self.mean):
-            raise ValueError(f"mean must be finite, got {self.mean}: give a number")
+        posteriors.check_finite("mean", self.mean)
         if self.form == "gradient" or self.weight != 0.0:
             posteriors.check_positive("weight", self.weight)
 

@@ -1,5 +1,4 @@
 import abc
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,10 +36,8 @@ class AbstractSequential(abc.ABC):
     families: ClassVar = frozenset({"categorical", "gaussian"})
 
     def __post_init__(self) -> None:
-        for name in ("concentration", "kappa", "alpha", "beta"):
-            posteriors.check_positive(name, getattr(self, name))
-        if not math.isfinite(self.mean):
-            raise ValueError(f"mean must be finite, got {self.mean}: give a number")
+        posteriors.check_positive("concentration", self.concentration)
+        posteriors.check_normal_inverse_gamma(self.mean, self.kappa, self.alpha, self.beta)
 
     @abc.abstractmethod
     def start(self, prior: posteriors.AbstractPosterior) -> Any:

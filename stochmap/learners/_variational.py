@@ -1,4 +1,3 @@
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -60,10 +59,9 @@ class Variational:
     families: ClassVar = frozenset({"categorical", "gaussian"})
 
     def __post_init__(self) -> None:
-        for name in ("concentration", "kappa", "alpha", "beta", "learning_rate", "tolerance"):
+        for name in ("concentration", "learning_rate", "tolerance"):
             posteriors.check_positive(name, getattr(self, name))
-        if not math.isfinite(self.mean):
-            raise ValueError(f"mean must be finite, got {self.mean}: give a number")
+        posteriors.check_normal_inverse_gamma(self.mean, self.kappa, self.alpha, self.beta)
         if self.estimator not in ESTIMATORS:
             raise ValueError(f"unknown estimator {self.estimator!r}: choose one of {', '.join(ESTIMATORS)}")
         if self.steps < 1:

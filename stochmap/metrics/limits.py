@@ -32,7 +32,7 @@ def maximum_likelihood_total_variation(p: Any, n: Any) -> Numbers:
 def maximum_likelihood_kl(p: Any, n: int) -> float:
     """Return the exact E KL(p̂‖p) = Σ_j E[C_j ln(C_j/(n p_j))]/n with C_j ~ Binomial(n, p_j), in nats, for one row.
 
-    A finite sum; it tends to (k − 1)/(2n), and is 6 % below it where n is a few dozen times k.
+    A finite sum; it tends to (k − 1)/(2n), from above: for even rows it is 7 % more at n = 4k, 2 % at n = 10k.
     """
     p = np.asarray(p, dtype=np.float64)
     p = p[p > 0]

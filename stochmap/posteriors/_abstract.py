@@ -130,6 +130,12 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be positive and finite, got {value}: choose a larger number")
 
 
+def check_finite(name: str, value: float) -> None:
+    """Raise ValueError unless a prior's parameter is finite."""
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}: give a number")
+
+
 def check_label(name: str, value: Any, size: int) -> None:
     """Raise ValueError unless a label that is known, not traced, or each of several, lies in 0 … size − 1."""
     if isinstance(value, Tracer):

@@ -25,7 +25,8 @@ def log_martingale(
     """Return ln(evidence_x / ∏_y p_xy^c_xy) for every row (host).
 
     Where p is the truth its exponential is a martingale that starts at 1, so by Ville's inequality it ever reaches
-    1/α with probability at most α, whatever the prior (Robbins 1970; Waudby-Smith & Ramdas 2020).
+    1/α with probability at most α, whatever the prior, if it was fixed before the data (Robbins 1970; Waudby-Smith &
+    Ramdas 2020).
     """
     c = host(counts.n)
     return _log_evidence(prior, c) - special.xlogy(c, host(probabilities)).sum(axis=-1)
@@ -36,8 +37,9 @@ def confidence_sequence(prior: Dirichlet, counts: Counts, level: float) -> Inter
 
     They are the shadows on each coordinate of {p : evidence(counts)/∏ p_y^c_y < 1/α}, α = 1 − level: the ends t of
     n·kl(c_y/n‖t) = ln(1/α) + Σ_y c_y ln(c_y/n) − ln evidence, kl that of two outcomes. They may be looked at after
-    every observation, and a decision to stop may depend on what they show. A row never seen has [0, 1]. For all of m
-    rows together take the level 1 − α/m.
+    every observation, and a decision to stop may depend on what they show. The prior may be any that was fixed before
+    the data: with a concentration that follows from the counts (``minimax``, ``braess_sauer``, ``empirical_bayes``)
+    nothing is promised. A row never seen has [0, 1]. For all of m rows together take the level 1 − α/m.
 
     Raises:
         ValueError: the level lies outside (0, 1).

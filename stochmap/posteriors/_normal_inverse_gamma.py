@@ -1,4 +1,3 @@
-import math
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ from stochmap.sampling import Moments
 from ._abstract import (
     AbstractPosterior,
     Interval,
+    check_finite,
     check_label,
     check_positive,
     check_statistics,
@@ -22,6 +22,13 @@ from ._abstract import (
     tails,
 )
 from ._student_t import StudentT
+
+
+def check_normal_inverse_gamma(mean: float, kappa: float, alpha: float, beta: float) -> None:
+    """Raise ValueError unless kappa, alpha and beta of a proper prior are positive, and its mean is finite."""
+    check_finite("mean", mean)
+    for name, value in (("kappa", kappa), ("alpha", alpha), ("beta", beta)):
+        check_positive(name, value)
 
 
 class NormalInverseGamma(AbstractPosterior):
@@ -43,10 +50,7 @@ class NormalInverseGamma(AbstractPosterior):
         Raises:
             ValueError: kappa, alpha or beta is not positive, or the mean is not finite.
         """
-        if not math.isfinite(mean):
-            raise ValueError(f"mean must be finite, got {mean}: give a number")
-        for name, value in (("kappa", kappa), ("alpha", alpha), ("beta", beta)):
-            check_positive(name, value)
+        check_normal_inverse_gamma(mean, kappa, alpha, beta)
         return cls(*(jnp.full(num_x, value, dtype=jnp.float64) for value in (mean, kappa, alpha, beta)))
 
     @classmethod

@@ -78,6 +78,14 @@ def empirical_bayes(counts: Counts) -> Float[Array, "*runs x y"]:
     return jnp.broadcast_to(fitted[..., None, None], c.shape)
 
 
+def inside_strengths(counts: Counts, concentration: Any) -> Array:
+    """Return whether ``empirical_bayes`` found a maximum: inside STRENGTHS, and of rows that told it anything."""
+    low, high = STRENGTHS
+    a = concentration[..., 0, 0]
+    told = (jnp.asarray(counts.num_samples) > 1).any(axis=-1) & (counts.n.shape[-1] > 1)
+    return told & (a > low * (1.0 + 1e-9)) & (a < high * (1.0 - 1e-9))
+
+
 PRIORS: dict[str, Callable[[Counts], Float[Array, "*runs x y"]]] = {
     "jeffreys": jeffreys,
     "perks": perks,

@@ -5,7 +5,7 @@ import numpy as np
 
 from stochmap.streams import Keys
 
-from ._table import GaussianTable, require, require_positive, require_size, uniform_inputs
+from ._table import GaussianTable, require_finite, require_positive, require_size, uniform_inputs
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Gaussian:
     def __post_init__(self) -> None:
         require_size("num_x", self.num_x)
         require_positive("std", self.std)
-        require(bool(np.isfinite(self.mean)), f"mean must be finite, got {self.mean}: give a number")
+        require_finite("mean", self.mean)
 
     @property
     def num_y(self) -> None:

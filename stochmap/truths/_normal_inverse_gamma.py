@@ -6,7 +6,7 @@ import numpy as np
 from stochmap.streams import Keys, Role, words_on_host
 from stochmap.variates import log_gamma, normal
 
-from ._table import GaussianTable, require, require_positive, require_size, uniform_inputs
+from ._table import GaussianTable, require_finite, require_positive, require_size, uniform_inputs
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class NormalInverseGamma:
         require_size("num_x", self.num_x)
         for name in ("kappa", "alpha", "beta"):
             require_positive(name, getattr(self, name))
-        require(bool(np.isfinite(self.mean)), f"mean must be finite, got {self.mean}: give a number")
+        require_finite("mean", self.mean)
 
     @property
     def num_y(self) -> None:

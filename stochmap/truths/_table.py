@@ -157,6 +157,11 @@ def require(rule: bool, message: str) -> None:  # noqa: FBT001
         raise ValueError(message)
 
 
+def require_finite(name: str, value: float) -> None:
+    """Raise ValueError unless a number is finite."""
+    require(bool(np.isfinite(value)), f"{name} must be finite, got {value}: give a number")
+
+
 def require_size(name: str, value: int) -> None:
     """Raise ValueError unless a size is positive."""
     require(value >= 1, f"{name} must be at least 1, got {value}: give a positive number")

@@ -1,8 +1,8 @@
 """Published and closed-form values against ours: one row each, and the rule that accepts it.
 
 A row's z is what ours misses the value by, beyond the rounding of its last digit, in standard errors. All rows are
-accepted if every |z| is at most the two-sided normal quantile of 1e-6 / (number of rows); where nothing is drawn, if
-the difference is that of floating point. Streams follow from the seed.
+accepted if every |z| is at most the two-sided normal quantile of 1e-6 / (number of rows); without a standard error, if
+the difference is that of floating point or the bound is kept. Streams follow from the seed.
 """
 
 from collections.abc import Callable

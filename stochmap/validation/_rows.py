@@ -17,7 +17,7 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True)
 class Row:
-    """A value from a source, ours with its standard error (0 where nothing is drawn), and how they should compare.
+    """A value from a source, ours with its standard error (0 where none is stated), and how they should compare.
 
     ``rounding`` is what the published value leaves open: half a unit of its last digit, 0 for a closed form. For the
     relations ≤ and ≥, ``expected`` is a bound.

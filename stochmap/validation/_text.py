@@ -28,7 +28,8 @@ def format_markdown(rows: list[Row], titles: Mapping[str, str], command: str) ->
         "",
         f"Made by `{command}`. A row is accepted if |z| ≤ {limit:.2f}, the normal quantile of 1e-6 shared by",
         f"{len(rows)} rows; z is what ours misses by, beyond the rounding of the published value's last digit, in",
-        "standard errors; a row without a standard error draws nothing and must agree but for floating point.",
+        "standard errors. Where none is stated, ours must agree but for floating point or keep to its bound (≤, ≥) as",
+        "it stands: most such rows draw nothing, and where one does, its bound leaves far more room than chance needs.",
         "",
         verdict(rows),
     ]

@@ -47,6 +47,24 @@ def test_the_number_reaches_its_target_and_half_of_it_does_not(measure, target):
     assert half.value > 1.2 * target
 
 
+def test_what_is_told_is_of_the_number_that_is_told(monkeypatch):
+    def miss_every_check(setting, measure, number, runs, stream):
+        value = 0.0199 if stream[1] < planning.MOST else 0.03 + 1e-9 * number
+        return planning.Measured(value, 1e-6, runs)
+
+    monkeypatch.setattr(planning, "simulate", miss_every_check)
+    found = planning.plan(SETTING, "kl_fit_truth", 0.02, runs=64)
+    assert found.num_samples > 200 * 1.5**5  # it was raised five times
+    assert found.measured.value == 0.03 + 1e-9 * found.num_samples
+
+
+def test_a_search_that_never_meets_its_target_is_refused(monkeypatch):
+    just_above = planning.Measured(0.020001, 0.0, 64)
+    monkeypatch.setattr(planning, "simulate", lambda *_: just_above)
+    with pytest.raises(ValueError, match="kl_fit_truth stayed above 0.02 in 40 attempts"):
+        planning.plan(SETTING, "kl_fit_truth", 0.02, runs=64)
+
+
 def test_a_target_that_one_sample_reaches():
     assert planning.plan(SETTING, "width", 0.999, runs=64).num_samples == 1
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from stochmap.learners import Hierarchical, Status
+from stochmap.learners import Dirichlet, Hierarchical, Status
 from stochmap.learners._hierarchical import fit_row_prior
 from stochmap.metrics import kl
 from stochmap.sampling import Counts
@@ -74,3 +74,19 @@ def test_rows_that_do_not_differ_end_at_the_boundary_and_are_pooled(counts):
         np.asarray(fit.mapping.probabilities), np.tile(pooled / pooled.sum(), (16, 1)), rtol=1e-3
     )
     assert int(fit.status) == (Status.BOUNDARY if any(counts) else Status.CONVERGED)
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        (np.array([[10, 3, 1], [2, 9, 1]]), Status.CONVERGED),
+        (np.array([[40, 40, 40], [40, 40, 40]]), Status.BOUNDARY),
+        (np.array([[50, 0, 0], [0, 70, 0]]), Status.BOUNDARY),
+        (np.array([[1, 0, 0], [0, 0, 1]]), Status.BOUNDARY),  # nothing speaks for any concentration
+    ],
+    ids=["inside", "even rows", "one outcome a row", "one sample a row"],
+)
+def test_a_fitted_concentration_has_the_status_of_a_fit(counts, status):
+    fit = jax.jit(Dirichlet(prior="empirical_bayes"))(jax.random.key(0), Counts(jnp.asarray(counts)))
+    assert int(fit.status) == status
+    assert int(Dirichlet(0.5)(jax.random.key(0), Counts(jnp.asarray(counts))).status) == Status.EXACT

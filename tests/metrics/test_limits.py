@@ -28,6 +28,8 @@ def test_maximum_likelihoods_kl_tends_to_wilks():
     assert off[0] > 0.01  # an asymptotic reference, not a bound
     assert off[1] < 0.02
     assert off[2] < 5e-4
+    for n, above in ((32, 1.069), (80, 1.021)):  # 4k and 10k: it is approached from above
+        assert limits.maximum_likelihood_kl(np.full(8, 1 / 8), n) / limits.wilks(7, n) == pytest.approx(above, abs=1e-3)
     assert limits.maximum_likelihood_kl(np.append(p, 0.0), 50) == limits.maximum_likelihood_kl(p, 50)
     np.testing.assert_allclose(limits.wilks(np.array([7, 0]), np.array([100, 5])), [0.035, 0.0])
 

@@ -1,17 +1,19 @@
 """The rule that accepts a row, and the sections that are cheap; `python -m jobs.validate` runs them all."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from stochmap import validation
-from stochmap.validation import Row, failures, z_limit
+from stochmap.validation import Row, _calibration, failures, z_limit
 from stochmap.validation._rows import generator, mean_row, share_row, variance_row
 from stochmap.validation._runs import draw_runs, one_row
 
 RNG = np.random.default_rng(6)
+PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 
 
 def test_the_limit_is_the_normal_quantile_shared_by_the_rows():
@@ -76,6 +78,41 @@ def test_sections_are_accepted(section):
     assert not failures(rows)
     assert {row.section for row in rows} == {section}
     assert len({row.quantity for row in rows}) == len(rows)
+    page = validation.format_markdown(rows, validation.TITLES, "")
+    assert columns(page, section) == columns(PAGE.read_text(encoding="utf-8"), section)  # which is of another seed
+
+
+def columns(page: str, section: str) -> list[list[str]]:
+    """Source, quantity and expected value of a section's rows on a page."""
+    text = page.partition(f"\n## {section}. ")[2].partition("\n## ")[0]
+    return [line.split(" | ")[:3] for line in text.splitlines() if line.startswith("| ")][1:]
+
+
+def test_the_page_holds_every_section_and_its_count():
+    text = PAGE.read_text(encoding="utf-8")
+    rows = [row for section in validation.SECTIONS for row in columns(text, section)]
+    assert all(columns(text, section) for section in validation.SECTIONS)
+    limit = f"|z| ≤ {z_limit(len(rows)):.2f}"
+    assert limit in text
+    assert f"All {len(rows)} rows are accepted" in text
+    empty = validation.format_markdown([], validation.TITLES, "python -m jobs.validate").splitlines()[4:6]
+    assert "\n".join(empty) in text  # the rule, as the code states it now
+
+
+@pytest.mark.parametrize(
+    ("shares", "failing"),
+    [
+        ({256: 0.06, 1024: 0.35, 16384: 0.89}, []),
+        ({256: 0.06, 1024: 0.2, 16384: 0.89}, [1024]),
+        ({256: 0.95, 1024: 0.95, 16384: 0.95}, [256, 1024, 16384]),
+    ],
+)
+def test_rows_of_coverage_fail_where_a_posterior_covers_otherwise(monkeypatch, shares, failing):
+    def covers(random: np.random.Generator, joint: np.ndarray, n: int) -> bool:
+        return np.ptp(joint) > 0 and random.random() < shares[n]
+
+    monkeypatch.setattr(_calibration, "_covers", covers)
+    assert [row.quantity.split("n = ")[-1] for row in failures(_calibration._fixed_prior(3))] == [*map(str, failing)]
 
 
 def test_every_section_has_a_title_and_a_failing_row_is_named():
