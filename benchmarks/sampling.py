@@ -1,6 +1,7 @@
 """Pairs per second beside the usual ways to draw them, and rows per second to Parquet: `python benchmarks/sampling.py`.
 
-Every ratio is taken within one run; each measurement has a process of its own, and those that are compared alternate.
+Every ratio is taken within one run; each measurement has a process of its own, and those that are compared alternate,
+each on one core, as a worker has it, or both on two.
 Wants an otherwise idle machine. `pip install -e '.[bench]'` brings what stochmap itself does not need: torch and
 tpchgen-cli; what is not installed is left out, and said to be. `--rows 1e9` writes that many rows for the last part.
 """
@@ -188,12 +189,14 @@ def writer(rows: int, core: int, folder: str) -> float:
     import pyarrow as pa
 
     import jobs.sample
+    from cluster._worker import _keep_freed_memory
     from stochmap import store as stores
     from stochmap.datasets import Tally, build_table, draw_rows
     from stochmap.study import dataset_from_options
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
+    _keep_freed_memory()  # as the job's workers do
     dataset, _ = dataset_from_options({})
     table, types = build_table(dataset), jobs.sample.row_types(dataset)
     schema = stores.dataset_schemas(types, identity="", stream_version=1)["samples"]

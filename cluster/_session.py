@@ -110,6 +110,9 @@ def _start(workers: int | None, num_gpus: float) -> Any:
     # that ends with this process gets a private token that ends with it too. What the user has set comes first.
     if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    # Nobody reads the metrics of a private Ray; gathering them takes a hundredth of two cores.
+    for name in ("enable_metrics_collection", "event_stats", "task_events_report_interval_ms"):
+        os.environ.setdefault(f"RAY_{name}", "0")
     _reload_authentication()
     search_path = [str(_CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     with _variable("PYTHONPATH", os.pathsep.join(search_path)):
@@ -120,14 +123,6 @@ def _start(workers: int | None, num_gpus: float) -> Any:
             # Nothing goes through the object store; left alone, it takes a third of the memory.
             object_store_memory=100 * 2**20,
             include_dashboard=False,
-            # Nobody reads a private Ray's metrics, and its memory need not be watched four times a second: 2 % of two
-            # cores together.
-            _system_config={
-                "enable_metrics_collection": False,
-                "event_stats": False,
-                "task_events_report_interval_ms": 0,
-                "memory_monitor_refresh_ms": 1000,
-            },
             logging_level=logging.ERROR,
             log_to_driver=False,
         )

@@ -91,7 +91,7 @@ def tail_column(limit: float) -> str:
 def _count(cell: np.ndarray, size: int) -> np.ndarray:
     if cell.dtype != np.uint8 or len(cell) < 2 * _PAIRS:
         return np.bincount(cell, minlength=size)
-    # Two cells are one increment of a table of 2¹⁴ or 2¹⁶, in pieces that stay in a core's cache.
+    # Two cells are one increment of a table of at most 2¹⁶, in pieces that stay in a core's cache.
     bits = (size - 1).bit_length()
     low, high = np.uint16((1 << bits) - 1), np.uint16(((1 << bits) - 1) << bits)
     even = len(cell) & ~1

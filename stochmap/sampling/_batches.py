@@ -19,6 +19,8 @@ from ._statistics import Counts, Moments, value_moments
 _LARGEST = 4096
 """Rows of a run in a block: those of a batch's runs together fit into the cache."""
 
+assert LANES % TOGETHER == 0
+
 
 class _Batch:
     """A batch of runs placed on the devices, drawn block by block."""

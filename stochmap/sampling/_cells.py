@@ -162,7 +162,7 @@ def choose_cell(words: tuple[Array, Array], width: Any, first: Any, part_of: Cal
 
 
 def _scaled(words: tuple[Array, Array], width: Any) -> tuple[Array, Array, Array]:
-    """Return the three upper thirds of the 96-bit products of words and a number of cells."""
+    """Return the three thirds, upper first, of the 96-bit products of words and a number of cells."""
     high, low = words
     factor = jnp.asarray(width, dtype=jnp.uint32)
     part = high * factor

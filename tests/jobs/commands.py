@@ -46,15 +46,16 @@ DATA = ("truths", "counts", "moments", "samples")
 FITS = ("runs", "fits", "estimates", "history")
 
 
-def environment(home: Path, **extra: str) -> dict[str, str]:
+def environment(home: Path, **extra: str | None) -> dict[str, str]:
     """A user's environment with a home of its own, one CPU device, and no Ray."""
     cache = {"JAX_COMPILATION_CACHE_DIR": COMPILED, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "JAX_", "XLA_"))}
-    return {**clean, "HOME": str(home), "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", **cache, **extra}
+    found = {**clean, "HOME": str(home), "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", **cache, **extra}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def run(
-    job: str, *arguments: str | Path, home: Path, seconds: float = 120, **extra: str
+    job: str, *arguments: str | Path, home: Path, seconds: float = 120, **extra: str | None
 ) -> subprocess.CompletedProcess:
     """Run `python -m jobs.<job>` from the checkout."""
     command = [sys.executable, "-m", f"jobs.{job}", *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""From logits to drawn cells: exactness at extreme values, and the two layouts in which a table is looked up."""
+"""From logits to drawn cells: exactness at extreme values, and abridged tables that draw what the whole ones do."""
 
 from fractions import Fraction
 
@@ -8,8 +8,20 @@ from chance import assert_mean
 from exact_shares import WHOLE, as_integers, exact, received
 
 from stochmap.mappings import CategoricalMapping
-from stochmap.sampling import _cells, build_alias, categorical_sampler, draw_bits, draw_cells, integer_weights
-from stochmap.sampling._alias import alias_mask
+from stochmap.sampling import (
+    AliasTable,
+    CategoricalSampler,
+    _alias,
+    _cells,
+    build_alias,
+    categorical_sampler,
+    draw_bits,
+    draw_cells,
+    draw_counts,
+    integer_weights,
+)
+from stochmap.sampling._alias import alias_mask, choose_whole
+from stochmap.sharding import batch_size
 from stochmap.streams import Role, run_keys, words_on_host
 
 KEY = run_keys(7, 3 << 32)
@@ -80,6 +92,28 @@ def test_every_draw_is_the_whole_tables(cells):
     bits = alias_mask(cells).bit_length()
     undecided = ((product >> (32 + bits)) ^ (threshold >> (32 + bits))) & ((1 << (32 - bits)) - 1) == 0
     assert undecided.sum() > 5 or cells < 1 << 20
+
+
+@pytest.fixture
+def often_undecided(monkeypatch):
+    """Abridged tables that keep 8 bits of a threshold, so that one draw in 256 is undecided whatever the cells."""
+    for module in (_alias, _cells):
+        monkeypatch.setattr(module, "alias_mask", lambda cells: (1 << 24) - 1)
+    _cells.drawer.cache_clear()
+    yield
+    _cells.drawer.cache_clear()
+
+
+@pytest.mark.parametrize("cells", [1, 31, 32, 255, 256])
+def test_undecided_draws_are_told_from_cells_in_every_width(often_undecided, cells):
+    """Alone and 8 runs together the mark is K and 8·K: 255, 256 and 2¹⁶ are where a number's type changes."""
+    table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
+    expected = choose_whole(table, words_on_host(KEY, Role.PAIR, 0, 5000))
+    np.testing.assert_array_equal(drawn(table, 0, 5000), expected)
+    size = batch_size()
+    sampler = CategoricalSampler(AliasTable(*(np.broadcast_to(part, (size, cells)) for part in table)), 1, cells)
+    counts = draw_counts(sampler, np.broadcast_to(KEY, (size, 2)), 5000).n
+    np.testing.assert_array_equal(counts, np.broadcast_to(np.bincount(expected, minlength=cells), (size, 1, cells)))
 
 
 @pytest.mark.parametrize(("cells", "kind"), [(256, np.uint8), (257, np.uint16)])
