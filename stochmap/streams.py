@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt32
 
-STREAM_VERSION = 1
-"""Stored with every output; it changes whenever the same key, role and index would give other bits."""
+STREAM_VERSION = 2
+"""Stored with every output; it changes whenever the same key, role and index would give other bits, or a row others."""
 
 MAX_INDEX = 1 << 56
 
@@ -29,13 +29,18 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 class Role(enum.IntEnum):
-    """What a stream is for. Values are part of the stream's definition: they are never reused."""
+    """What a stream is for. Values are part of the stream's definition: they are never reused.
+
+    A row's cell is drawn by a 64-bit word whose halves have a role each (``halves_at``): the upper one decides nearly
+    every draw alone, so one block of PAIR draws two rows, and few blocks of PAIR_LOWER are ever made.
+    """
 
     TRUTH = 1
     PAIR = 2
     NOISE = 3
     LEARNER = 4
     POSTERIOR = 5
+    PAIR_LOWER = 6
 
 
 def threefry_2x32(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -141,3 +146,10 @@ def words_at(keys: Any, role: Role, index: Any) -> UInt32[np.ndarray, "*shape 2"
     """Return the words at any indices of a role's stream (host); keys ``uint32[*shape, 2]`` and indices broadcast."""
     counter = split_uint64(np.asarray(index, dtype=np.uint64) | np.uint64(role << 56))
     return np.stack(threefry_2x32((keys[..., 0], keys[..., 1]), (counter[..., 0], counter[..., 1])), axis=-1)
+
+
+def halves_at(keys: Any, role: Role, index: Any) -> UInt32[np.ndarray, "*shape"]:
+    """Return the 32-bit halves at any indices of a role's stream (host): half j is half j mod 2 of word ⌊j/2⌋."""
+    index = np.asarray(index, dtype=np.uint64)
+    word = words_at(keys, role, index >> np.uint64(1))
+    return np.where(index & np.uint64(1), word[..., 1], word[..., 0])

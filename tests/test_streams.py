@@ -60,13 +60,14 @@ def test_rows_beyond_32_bits_are_addressable():
 
 def test_the_streams_of_this_version():
     """Whoever changes one of these bits changes STREAM_VERSION."""
-    assert streams.STREAM_VERSION == 1
+    assert streams.STREAM_VERSION == 2
     assert {role.name: int(role) for role in Role} == {
         "TRUTH": 1,
         "PAIR": 2,
         "NOISE": 3,
         "LEARNER": 4,
         "POSTERIOR": 5,
+        "PAIR_LOWER": 6,
     }
     keys = run_keys(42, np.array([0, (123 << 32) + 4567]))
     assert joined(keys).tolist() == [0x6D3E048F1022172D, 0xC061E700A3886081]
@@ -137,3 +138,10 @@ def test_bits_are_balanced():
     for bit in range(64):
         ones = int(((drawn >> np.uint64(bit)) & np.uint64(1)).sum())
         assert_frequencies([len(drawn) - ones, ones], [0.5, 0.5], detects=0.01, cases=64)
+
+
+def test_halves_are_the_words_read_one_half_after_the_other():
+    keys = run_keys(3, np.arange(2))
+    whole = words_on_host(keys, Role.PAIR, 10, 4).reshape(2, 8)
+    np.testing.assert_array_equal(streams.halves_at(keys[:, None], Role.PAIR, np.arange(20, 28)), whole)
+    assert streams.halves_at(keys[:1], Role.PAIR, 23).tolist() == [whole[0, 3]]

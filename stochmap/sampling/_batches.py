@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import UInt32
 
 from stochmap.sharding import LANES, collect_runs, place_runs
-from stochmap.streams import Role, split_uint64, words_at
 from stochmap.variates import normal_of_bits
 
 from ._alias import AliasTable, abridge, choose_whole
-from ._cells import TOGETHER, blocks, draw_cell_block, drawer, join_halves, noise_halves
+from ._cells import TOGETHER, blocks, draw_cell_block, join_halves, noise_halves, row_words, type_of_cells
 from ._pairs import CategoricalSampler, GaussianSampler
 from ._statistics import Counts, Moments, value_moments
 
@@ -31,40 +30,40 @@ class _Batch:
         self.parts = [jax.tree.map(jnp.asarray, part) for part in place_runs((abridge(table), keys))]
         self.buffer = np.empty((TOGETHER, 0), dtype=np.int64)
 
-    def draw_cells(self, block: tuple[int, int, int]) -> Iterator[tuple[slice, np.ndarray]]:
+    def draw_cells(self, block: tuple[int, int, slice]) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield a few runs at a time, with their rows as (run within the slice)·K + cell: int64[runs·rows].
 
         The array is overwritten by the next one: NumPy counts int64 only, and a conversion that stays in the cache
         costs a third of one that writes to fresh memory.
         """
         start, rows, used = block
-        draw, at = drawer(draw_cell_block, Role.PAIR, rows), split_uint64(start)
-        drawn = [draw(part, at) for part in self.parts]
-        if self.buffer.shape[1] != used:
-            self.buffer = np.empty((TOGETHER, used), dtype=np.int64)
+        drawn = [draw_cell_block(part, start, rows) for part in self.parts]
+        length = used.stop - used.start
+        if self.buffer.shape[1] != length:
+            self.buffer = np.empty((TOGETHER, length), dtype=np.int64)
         for device, cells in enumerate(drawn):
-            on_host = np.asarray(cells)
+            on_host = np.asarray(cells).view(type_of_cells(LANES, self.cells))
             for lane in range(0, LANES, TOGETHER):
-                few = on_host[lane : lane + TOGETHER, :used]
+                few = on_host[lane : lane + TOGETHER, used]
                 np.copyto(self.buffer, few)
                 first = device * LANES + lane
                 if few.max() == TOGETHER * self.cells:
-                    self._decide(first, start)
+                    self._decide(first, start + used.start)
                 yield slice(first, first + TOGETHER), self.buffer.reshape(-1)
 
     def _decide(self, first: int, start: int) -> None:
         """Draw the rows in the buffer that the abridged tables left undecided."""
-        for lane, row in np.argwhere(self.buffer == TOGETHER * self.cells):
-            run = first + lane
-            table = AliasTable(*(part[run] for part in self.table))
-            words = words_at(self.keys[run], Role.PAIR, np.array([start + row]))
-            self.buffer[lane, row] = lane * self.cells + choose_whole(table, words)[0]
+        for lane, drawn in enumerate(self.buffer):
+            rows, run = np.flatnonzero(drawn == TOGETHER * self.cells), first + lane
+            if len(rows):
+                table = AliasTable(*(part[run] for part in self.table))
+                drawn[rows] = lane * self.cells + choose_whole(table, row_words(self.keys[run], start + rows))
 
-    def draw_noise(self, block: tuple[int, int, int]) -> np.ndarray:
+    def draw_noise(self, block: tuple[int, int, slice]) -> np.ndarray:
         """Return the rows' standard normal variates: float64[runs, rows]."""
         start, rows, used = block
         high, low = collect_runs([noise_halves(keys, start, rows) for _, keys in self.parts])
-        return normal_of_bits(join_halves(high[:, :used], low[:, :used]))
+        return normal_of_bits(join_halves(high[:, used], low[:, used]))
 
 
 def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Counts:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, UInt, UInt32
 
 from stochmap.sharding import compiler_options
-from stochmap.streams import Key, Role, check_window, split_uint64, threefry_2x32, words_at
+from stochmap.streams import Key, Role, check_window, halves_at, split_uint64, threefry_2x32
 
 from ._alias import AliasTable, abridge, alias_mask, choose_whole
 
@@ -19,6 +19,9 @@ TOGETHER = 8
 
 BLOCKS = (256, 4096, 1 << 20)
 """Rows that one call draws: three compiled programs serve every window."""
+
+_TWO_IN_ONE = {1: np.uint16, 2: np.uint32}
+"""From a cell's size to the type that holds two."""
 
 
 def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[UInt[np.ndarray, "rows"]]:
@@ -34,12 +37,12 @@ def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[
     batch = (jnp.asarray(abridge(table))[None], jnp.asarray(key, dtype=jnp.uint32)[None])
 
     def draw(first: int, rows: int) -> Array:
-        return drawer(draw_cell_block, Role.PAIR, rows)(batch, split_uint64(first))
+        return draw_cell_block(batch, first, rows)
 
-    for drawn in _ahead(draw, start, count):
+    for drawn in _ahead(draw, start, count, type_of_cells(1, cells)):
         if drawn.max() == cells:
             undecided, drawn = np.flatnonzero(drawn == cells), drawn.copy()
-            drawn[undecided] = choose_whole(table, words_at(key, Role.PAIR, start + undecided))
+            drawn[undecided] = choose_whole(table, row_words(key, start + undecided))
         yield drawn.astype(np.min_scalar_type(cells - 1), copy=False)
         start += len(drawn)
 
@@ -51,43 +54,51 @@ def draw_bits(key: Key, start: int, count: int) -> Iterator[np.ndarray]:
     def draw(first: int, rows: int) -> tuple[Array, Array]:
         return noise_halves(keys, first, rows)
 
-    for high, low in _ahead(draw, start, count):
+    for high, low in _ahead(draw, start, count, np.dtype(np.uint32)):
         yield join_halves(high, low)
 
 
-def _ahead(draw: Any, start: int, count: int) -> Iterator[Any]:
+def _ahead(draw: Any, start: int, count: int, kind: np.dtype) -> Iterator[Any]:
     """Draw each block of a window while the one before it is used; one run, so that the axis of runs is left out."""
     waiting = None
-    for first, rows, used in [*blocks(start, count), (0, 0, 0)]:
+    for first, rows, used in [*blocks(start, count), (0, 0, slice(0))]:
         drawn = draw(first, rows) if rows else None
         if waiting is not None:
-            device, length = waiting
-            yield jax.tree.map(lambda leaf, length=length: np.asarray(leaf)[0, :length], device)
+            device, place = waiting
+            yield jax.tree.map(lambda leaf, place=place: np.asarray(leaf).view(kind)[0, place], device)
         waiting = (drawn, used)
 
 
-def blocks(start: int, count: int, largest: int = BLOCKS[-1]) -> Iterator[tuple[int, int, int]]:
-    """Cut a window of rows into (start, rows drawn, rows used), none of which uses rows beyond a multiple of 2³²."""
+def blocks(start: int, count: int, largest: int = BLOCKS[-1]) -> Iterator[tuple[int, int, slice]]:
+    """Cut a window of rows into blocks: first row (an even one), rows drawn, and which of them are used.
+
+    None uses rows beyond a multiple of 2³².
+    """
     rows = max((size for size in BLOCKS if size <= min(largest, count // 4)), default=BLOCKS[0])
     end = start + count
     while start < end:
-        used = min(rows, end - start, ((start >> 32) + 1 << 32) - start)
-        yield start, rows, used
-        start += used
+        first = start & ~1
+        stop = min(first + rows, end, (start >> 32) + 1 << 32)
+        yield first, rows, slice(start - first, stop - first)
+        start = stop
 
 
 @functools.cache
-def drawer(function: Any, role: Role, rows: int, *options: Any) -> Any:
-    """Return the compiled program that draws blocks of ``rows`` rows."""
-    bound = functools.partial(function, *options, role=role, rows=rows)
-    return jax.jit(bound, compiler_options=compiler_options())
+def _drawer(function: Any, **fixed: Any) -> Any:
+    """Return the compiled program that draws blocks of a size."""
+    return jax.jit(functools.partial(function, **fixed), compiler_options=compiler_options())
 
 
 def noise_halves(keys: Array, start: int, rows: int) -> tuple[Array, Array]:
     """Draw both halves of every run's noise words, uint32[runs, rows]; one program with two outputs is slower."""
     at = split_uint64(start)
-    first, second = (drawer(_draw_half, Role.NOISE, rows, half)(keys, at) for half in (0, 1))
+    first, second = (_drawer(_draw_half, half=half, rows=rows)(keys, at) for half in (0, 1))
     return first, second
+
+
+def row_words(keys: Any, index: Any) -> UInt32[np.ndarray, "*shape 2"]:
+    """Return the 64-bit words (upper half, lower half) that draw the cells of rows at any indices (host)."""
+    return np.stack([halves_at(keys, role, index) for role in (Role.PAIR, Role.PAIR_LOWER)], axis=-1)
 
 
 def join_halves(high: np.ndarray, low: np.ndarray) -> np.ndarray:
@@ -110,36 +121,60 @@ def _high_product(a: Array, factor: Any) -> Array:
     return a_high * f_high + (first >> half) + (second >> half)
 
 
-def draw_cell_block(batch: tuple[Array, Array], start: Array, *, role: Role, rows: int) -> UInt[Array, "runs rows"]:
-    """Draw rows start … start + rows − 1 of every run from abridged tables [runs, K].
+def draw_cell_block(batch: tuple[Array, Array], start: int, rows: int) -> Array:
+    """Draw rows start … start + rows − 1 of every run from abridged tables uint32[runs, K]; ``start`` is even.
 
-    A cell is counted on from run to run of ``TOGETHER``, (run mod TOGETHER)·K + cell; where the abridged table does not
-    decide, it is TOGETHER·K (of one run alone, K). One flat table and one output array: each saves a fifth to a half.
+    A cell is counted on from run to run of ``TOGETHER``, (run mod TOGETHER)·K + cell; where the upper half of a row's
+    word and the abridged table do not decide, it is TOGETHER·K (of one run alone, K). What comes back is the memory of
+    an array [runs, rows] of ``type_of_cells``.
     """
+    return _drawer(_draw_cell_block, rows=rows)(batch, split_uint64(start // 2))
+
+
+def type_of_cells(runs: int, cells: int) -> np.dtype:
+    """Return the narrowest type of the cells of so many runs, counted on, and of the mark behind them."""
+    return np.min_scalar_type(min(runs, TOGETHER) * cells)
+
+
+def _draw_cell_block(batch: tuple[Array, Array], start: Array, *, rows: int) -> UInt[Array, "runs numbers"]:
     table, keys = batch
     runs, cells = table.shape
-    together = min(runs, TOGETHER)
-    index = jnp.arange(runs, dtype=jnp.uint32)[:, None]
-    words = threefry_2x32((keys[:, :1], keys[:, 1:]), _counter_block(role, start, rows))
-    cell, decided = choose_abridged(
-        words, cells, lambda cell: look_up(table.reshape(-1), index * jnp.uint32(cells) + cell)
-    )
-    cell = jnp.where(decided, cell + index % jnp.uint32(together) * jnp.uint32(cells), jnp.uint32(together * cells))
-    return cell.astype(np.min_scalar_type(together * cells))
+    together, kind = min(runs, TOGETHER), type_of_cells(runs, cells)
+    run = jnp.arange(runs, dtype=jnp.uint32)[:, None]
+
+    def choose(word: Array) -> Array:
+        # One flat table and one output array: each saves a fifth to a half.
+        cell, decided = choose_abridged(
+            word, cells, lambda cell: look_up(table.reshape(-1), run * jnp.uint32(cells) + cell)
+        )
+        counted_on = cell + run % jnp.uint32(together) * jnp.uint32(cells)
+        return jnp.where(decided, counted_on, jnp.uint32(together * cells))
+
+    if kind.itemsize not in _TWO_IN_ONE:  # each block of the cipher twice, for want of an output of 64 bits
+        row = jnp.arange(rows, dtype=jnp.uint32)
+        even, odd = threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.PAIR, start, row >> jnp.uint32(1)))
+        return choose(jnp.where(row % jnp.uint32(2) == 0, even, odd))
+    place = jnp.arange(rows // 2, dtype=jnp.uint32)
+    even, odd = map(choose, threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.PAIR, start, place)))
+    # Memory has the lower half of a number first.
+    return (even | odd << jnp.uint32(8 * kind.itemsize)).astype(_TWO_IN_ONE[kind.itemsize])
 
 
 def choose_abridged(
-    words: tuple[Array, Array], cells: int, number_of: Callable[[Array], Array]
+    upper: Array, cells: int, number_of: Callable[[Array], Array]
 ) -> tuple[UInt32[Array, "*shape"], Bool[Array, "*shape"]]:
-    """Return the cell that each 64-bit word draws among ``cells``, and whether that is certain (traceable).
+    """Return the cell that 64-bit words draw among ``cells``, by their upper halves, and whether it is certain.
 
-    As ``choose_cell``, from the numbers of ``abridge``: one look-up in place of three, and no lower half.
+    As ``choose_cell``, from the numbers of ``abridge``: one look-up in place of three. The lower half adds less than K
+    to the upper half of the remainder, so of that all but the lowest ⌈log₂ K⌉ bits are known but for a carry. Where
+    they are all ones, equal the threshold's or lack one to them, it is not certain what is drawn. (Traceable.)
     """
-    cell, remainder, _ = _scaled(words, cells)
     mask = jnp.uint32(alias_mask(cells))
-    number = number_of(cell)
-    chosen = jnp.where((remainder | mask) < number, cell, number & mask)
-    return chosen, (remainder ^ number) > mask
+    cell = _high_product(upper, cells)
+    number, remainder = number_of(cell), (upper * jnp.uint32(cells)) | mask
+    chosen = jnp.where(remainder < number, cell, number & mask)
+    certain = ((number | mask) - remainder > mask + jnp.uint32(1)) & (remainder != jnp.uint32(0xFFFFFFFF))
+    return chosen, certain
 
 
 def choose_cell(words: tuple[Array, Array], width: Any, first: Any, part_of: Callable[[int, Array], Array]) -> Array:
@@ -175,11 +210,11 @@ def look_up(values: Any, index: Array) -> Array:
     return jnp.asarray(values).at[index].get(mode="clip")
 
 
-def _draw_half(half: int, keys: Array, start: Array, *, role: Role, rows: int) -> UInt32[Array, "runs rows"]:
-    return threefry_2x32((keys[:, :1], keys[:, 1:]), _counter_block(role, start, rows))[half]
+def _draw_half(keys: Array, start: Array, *, half: int, rows: int) -> UInt32[Array, "runs rows"]:
+    place = jnp.arange(rows, dtype=jnp.uint32)
+    return threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.NOISE, start, place))[half]
 
 
-def _counter_block(role: Role, start: Array, rows: int) -> tuple[Array, Array]:
-    """Return the counters of a block that does not cross a multiple of 2³²: one upper half for all of it."""
-    low = start[1] + jnp.arange(rows, dtype=jnp.uint32)
-    return jnp.uint32(role << 24) | start[0], low[None]
+def _counters(role: Role, start: Array, place: Array) -> tuple[Array, Array]:
+    """Return the counters at places of a block that does not cross a multiple of 2³²: one upper half for all of it."""
+    return jnp.uint32(role << 24) | start[0], (start[1] + place)[None]

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
+from cipher import words_of_rows
 
 from stochmap.datasets import Table, Tally, draw_rows
 from stochmap.sampling import AliasTable
-from stochmap.streams import Role, words_on_host
 from stochmap.study import Dataset, dataset_from_options
 
 
@@ -23,8 +23,7 @@ def rows(table: Table, of: Dataset, first: int, count: int, tally: Tally | None 
 
 def cells_by_the_rule(table: AliasTable, key: np.ndarray, start: int, count: int) -> np.ndarray:
     """Draw cells as AliasTable states, in Python's integers."""
-    words = words_on_host(key, Role.PAIR, start, count).astype(object)
-    product = ((words[:, 0] << 32) | words[:, 1]) * len(table.alias)
+    product = words_of_rows(key, start, count) * len(table.alias)
     cell = (product >> 64).astype(np.int64)
     threshold = (table.threshold_high[cell].astype(object) << 32) | table.threshold_low[cell].astype(object)
     return np.where((product & ((1 << 64) - 1)) < threshold, cell, table.alias[cell].astype(np.int64))

@@ -238,8 +238,9 @@ def test_rows_can_be_drawn_again_from_the_files_alone(written):
     cells = len(columns["cell"])
     found = rows(out)
     for row in (*range(100), 19_999):
-        high, low = (int(part) for part in words_on_host(dataset.key, Role.PAIR, row, 1)[0])
-        cell, remainder = divmod(((high << 32) | low) * cells, 1 << 64)
+        blocks = [words_on_host(dataset.key, role, row // 2, 1)[0] for role in (Role.PAIR, Role.PAIR_LOWER)]
+        upper, lower = (int(block[row % 2]) for block in blocks)
+        cell, remainder = divmod(((upper << 32) | lower) * cells, 1 << 64)
         threshold = (columns["threshold_high"][cell] << 32) | columns["threshold_low"][cell]
         cell = cell if remainder < threshold else columns["alias"][cell]
         assert (found["x"][row], found["y"][row]) == (columns["x"][cell], columns["y"][cell])

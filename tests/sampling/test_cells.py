@@ -2,10 +2,12 @@
 
 from fractions import Fraction
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from chance import assert_mean
-from exact_shares import WHOLE, as_integers, exact, received
+from cipher import words_of_rows
+from exact_shares import WHOLE, as_integers, buckets, exact, received
 
 from stochmap.mappings import CategoricalMapping
 from stochmap.sampling import (
@@ -20,7 +22,8 @@ from stochmap.sampling import (
     draw_counts,
     integer_weights,
 )
-from stochmap.sampling._alias import alias_mask, choose_whole
+from stochmap.sampling._alias import abridge, alias_mask, choose_whole
+from stochmap.sampling._cells import choose_abridged, look_up, row_words
 from stochmap.sharding import batch_size
 from stochmap.streams import Role, run_keys, words_on_host
 
@@ -82,16 +85,37 @@ def test_every_draw_is_the_whole_tables(cells):
     table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
     start, count = (1 << 32) - 30_000, 60_000
     found = drawn(table, start, count)
-    words = words_on_host(KEY, Role.PAIR, start, count).astype(object)
-    product = ((words[:, 0] << 32) | words[:, 1]) * cells
+    product = words_of_rows(KEY, start, count) * cells
     cell = (product >> 64).astype(np.int64)
     threshold = (table.threshold_high[cell].astype(object) << 32) | table.threshold_low[cell].astype(object)
     keep = (product & (WHOLE - 1)) < threshold
     np.testing.assert_array_equal(found, np.where(keep, cell, table.alias[cell].astype(np.int64)))
     assert 0 < keep.sum() < len(keep) or cells == 1
     bits = alias_mask(cells).bit_length()
-    undecided = ((product >> (32 + bits)) ^ (threshold >> (32 + bits))) & ((1 << (32 - bits)) - 1) == 0
-    assert undecided.sum() > 5 or cells < 1 << 20
+    alike = ((product >> (32 + bits)) ^ (threshold >> (32 + bits))) & ((1 << (32 - bits)) - 1) == 0
+    assert alike.sum() > 5 or cells < 1 << 20
+
+
+@pytest.mark.parametrize("cells", [1, 2, 3, 61, 128, 1000])
+def test_an_upper_half_decides_only_what_it_decides_for_every_lower_half(cells):
+    """At each threshold and border of a cell, and a few beside it; it is the lowest and the highest word that tell."""
+    table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
+    first, words, kept, alias = buckets(table)
+    edges = np.concatenate([first, first + words - 1, first + kept]) >> 32
+    upper = np.unique(np.clip(np.add.outer(np.arange(-4, 5), edges).astype(np.int64), 0, (1 << 32) - 1))
+    drawn = []
+    for lower in (0, (1 << 32) - 1):
+        word = (upper.astype(object) << 32) | lower
+        cell = np.searchsorted(first, word, side="right") - 1
+        drawn.append(np.where(word < first[cell] + kept[cell], cell, alias[cell]))
+    number = jnp.asarray(abridge(table))
+    chosen, certain = choose_abridged(jnp.asarray(upper, dtype=jnp.uint32), cells, lambda cell: look_up(number, cell))
+    certain = np.asarray(certain)
+    for lowest_or_highest in drawn:
+        np.testing.assert_array_equal(np.asarray(chosen)[certain], lowest_or_highest[certain])
+    # It decides wherever three units of what is kept of a threshold lie between the word and it.
+    assert 0 < (~certain).sum() <= 3 * 2 ** alias_mask(cells).bit_length() / cells * len(edges)
+    assert certain.any()
 
 
 @pytest.fixture
@@ -99,16 +123,16 @@ def often_undecided(monkeypatch):
     """Abridged tables that keep 8 bits of a threshold, so that one draw in 256 is undecided whatever the cells."""
     for module in (_alias, _cells):
         monkeypatch.setattr(module, "alias_mask", lambda cells: (1 << 24) - 1)
-    _cells.drawer.cache_clear()
+    _cells._drawer.cache_clear()
     yield
-    _cells.drawer.cache_clear()
+    _cells._drawer.cache_clear()
 
 
 @pytest.mark.parametrize("cells", [1, 31, 32, 255, 256])
 def test_undecided_draws_are_told_from_cells_in_every_width(often_undecided, cells):
     """Alone and 8 runs together the mark is K and 8·K: 255, 256 and 2¹⁶ are where a number's type changes."""
     table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
-    expected = choose_whole(table, words_on_host(KEY, Role.PAIR, 0, 5000))
+    expected = choose_whole(table, row_words(KEY, np.arange(5000)))
     np.testing.assert_array_equal(drawn(table, 0, 5000), expected)
     size = batch_size()
     sampler = CategoricalSampler(AliasTable(*(np.broadcast_to(part, (size, cells)) for part in table)), 1, cells)
@@ -144,8 +168,9 @@ def test_no_block_crosses_a_multiple_of_2_to_the_32():
     for start, count in [(whole - 10, 20), (whole, 5000), (whole - 5000, 12_000), (3 * whole - 1, 2), (7, 1 << 22)]:
         position = start
         for first, rows, used in _cells.blocks(start, count):
-            assert first == position
-            assert 0 < used <= rows
-            assert first // whole == (first + used - 1) // whole
-            position += used
+            assert first % 2 == 0
+            assert first + used.start == position
+            assert used.start < used.stop <= rows
+            assert first // whole == (first + used.stop - 1) // whole
+            position = first + used.stop
         assert position == start + count
