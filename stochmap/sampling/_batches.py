@@ -15,8 +15,8 @@ from ._cells import TOGETHER, blocks, draw_cell_block, join_halves, noise_halves
 from ._pairs import CategoricalSampler, GaussianSampler
 from ._statistics import Counts, Moments, value_moments
 
-_LARGEST = 4096
-"""Rows of a run in a block: those of a batch's runs together fit into the cache."""
+_CELLS, _VALUES = 1 << 14, 1 << 12
+"""Rows of a run in a block that is counted, or whose values are taken: a batch's together are 4 MiB either way."""
 
 assert LANES % TOGETHER == 0
 
@@ -70,7 +70,7 @@ def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"],
     """Draw rows 0 … num_samples − 1 of every run of a whole batch (``sharding.batch_size``) and count them."""
     batch = _Batch(sampler.table, keys)
     totals = np.zeros((batch.runs, sampler.num_x, sampler.num_y), dtype=np.int64)
-    for block in blocks(0, num_samples, _LARGEST):
+    for block in blocks(0, num_samples, _CELLS):
         for runs, cell in batch.draw_cells(block):
             totals[runs] += np.bincount(cell, minlength=TOGETHER * batch.cells).reshape(totals[runs].shape)
     return Counts(totals)
@@ -81,7 +81,7 @@ def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], n
     batch = _Batch(sampler.table, keys)
     runs, num_x = sampler.mean.shape
     total = Moments(np.zeros((runs, num_x), np.int64), np.zeros((runs, num_x)), np.zeros((runs, num_x)))
-    for block in blocks(0, num_samples, _LARGEST):
+    for block in blocks(0, num_samples, _VALUES):
         noise, parts = batch.draw_noise(block), []
         for lanes, x in batch.draw_cells(block):
             value = sampler.mean[lanes].reshape(-1)[x] + sampler.std[lanes].reshape(-1)[x] * noise[lanes].reshape(-1)

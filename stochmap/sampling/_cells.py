@@ -17,8 +17,8 @@ from ._alias import AliasTable, abridge, alias_mask, choose_whole
 TOGETHER = 8
 """Runs whose cells are counted together."""
 
-BLOCKS = (256, 4096, 1 << 20)
-"""Rows that one call draws: three compiled programs serve every window."""
+BLOCKS = (256, 4096, 1 << 14, 1 << 20)
+"""Rows that one call draws: four compiled programs serve every window."""
 
 _TWO_IN_ONE = {1: np.uint16, 2: np.uint32}
 """From a cell's size to the type that holds two."""
@@ -72,9 +72,9 @@ def _ahead(draw: Any, start: int, count: int, kind: np.dtype) -> Iterator[Any]:
 def blocks(start: int, count: int, largest: int = BLOCKS[-1]) -> Iterator[tuple[int, int, slice]]:
     """Cut a window of rows into blocks: first row (an even one), rows drawn, and which of them are used.
 
-    None uses rows beyond a multiple of 2³².
+    At most a quarter as many as asked are drawn in vain, or one block's; none used is beyond a multiple of 2³².
     """
-    rows = max((size for size in BLOCKS if size <= min(largest, count // 4)), default=BLOCKS[0])
+    rows = max((size for size in BLOCKS if size <= largest and -count % size <= count // 4), default=BLOCKS[0])
     end = start + count
     while start < end:
         first = start & ~1
