@@ -114,7 +114,7 @@ def pinned(mode: str, *arguments: object) -> dict[str, float]:
 def measure(mode: str, chunks: int) -> dict[str, float]:
     """Take one measurement in this process."""
     if mode == "plain":
-        rate, error = plain(runs=8 * chunks)
+        rate, error = plain(runs=4 * chunks)
         return {"rate": rate, "chunk": 0.0, "error": error}
     with tempfile.TemporaryDirectory() as folder:
         workers = {"process": 1, "ray1": 1, "ray2": 2}[mode]
@@ -125,7 +125,7 @@ def main() -> None:
     """Measure everything, and print the figures beside their targets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["plain", "process", "ray1", "ray2"])
-    parser.add_argument("--chunks", type=int, default=8, help="chunks a worker and repetition")
+    parser.add_argument("--chunks", type=int, default=16, help="chunks a worker and repetition")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions, interleaved")
     options = parser.parse_args()
     if options.only:
