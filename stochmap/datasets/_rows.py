@@ -20,7 +20,7 @@ TAILS = (4.0, 5.0, 5.5)
 
 _CHAIN_ROWS = 1 << 22
 
-_PAIRS = 1 << 16
+_PAIRS = 1 << 17
 """Pairs of cells that are counted at a time."""
 
 _PIECE = 1 << 15
@@ -91,18 +91,16 @@ def tail_column(limit: float) -> str:
 def _count(cell: np.ndarray, size: int) -> np.ndarray:
     if cell.dtype != np.uint8 or len(cell) < 2 * _PAIRS:
         return np.bincount(cell, minlength=size)
-    # Two cells are one increment of a table of at most 2¹⁶, in pieces that stay in a core's cache.
-    bits = (size - 1).bit_length()
-    low, high = np.uint16((1 << bits) - 1), np.uint16(((1 << bits) - 1) << bits)
+    # Two neighbours are one increment of a table, in pieces that stay in a core's cache.
     even = len(cell) & ~1
     pairs = cell[:even].view(np.uint16)
-    counts, index = np.zeros(1 << 2 * bits, dtype=np.int64), np.empty(_PAIRS, dtype=np.int64)
+    counts, index = np.zeros(size << 8, dtype=np.int64), np.empty(_PAIRS, dtype=np.int64)
     for start in range(0, len(pairs), _PAIRS):
         piece = pairs[start : start + _PAIRS]
-        np.bitwise_or(piece >> np.uint16(8 - bits) & high, piece & low, out=index[: len(piece)], casting="unsafe")
+        np.copyto(index[: len(piece)], piece)
         counts += np.bincount(index[: len(piece)], minlength=len(counts))
-    square = counts.reshape(1 << bits, 1 << bits)
-    return (square.sum(axis=0) + square.sum(axis=1))[:size] + np.bincount(cell[even:], minlength=size)
+    square = counts.reshape(size, 256)
+    return square.sum(axis=0)[:size] + square.sum(axis=1) + np.bincount(cell[even:], minlength=size)
 
 
 def draw_rows(table: Table, dataset: Dataset, first: int, count: int, tally: Tally) -> Iterator[Block]:
