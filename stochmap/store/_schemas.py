@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from stochmap.columns import METRIC_COLUMNS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 NAN_IS_NULL = frozenset({"lower", "upper", "pit", *METRIC_COLUMNS})
 """Columns whose NaN means "does not apply" and is stored as null; everywhere else NaN is a value."""

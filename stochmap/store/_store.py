@@ -133,8 +133,9 @@ def create_or_open(
     """The store at a local folder or `s3://bucket/prefix`, made where there is none and left untouched where there is.
 
     Raises:
-        IdentityDiffers: the store's identity text says something else, naming the keys; or the folder holds something
-            that is no store.
+        IdentityDiffers: the store's identity text says something else, naming the keys; or other versions of the
+            streams or the schemas wrote it, whose rows would not be these; or the folder holds something that is no
+            store.
     """
     objects = create_objects(path)
     stored = _read_study(objects)
@@ -154,7 +155,23 @@ def create_or_open(
             raise IdentityDiffers(
                 f"{objects.url} holds something else: {difference}; ask for the same, or give a new folder"
             )
-    return Store(objects.url, dict(schemas), f"{platform}; pyarrow {pa.__version__}", dict(versions))
+    store = Store(objects.url, dict(schemas), f"{platform}; pyarrow {pa.__version__}", dict(versions))
+    ours = _format(schemas)
+    theirs = store.record_once("format", ours)
+    for name, version in ours.items():
+        if theirs.get(name) != version:
+            raise IdentityDiffers(
+                f"{objects.url} was written with {name.replace('_', ' ')} {theirs.get(name)}, and this is {version}: "
+                "it can be read, not added to; give a new folder, or finish it with the version that began it"
+            )
+    return store
+
+
+def _format(schemas: Mapping[str, pa.Schema]) -> dict[str, str]:
+    """The versions on which it depends what a row is, as the files' metadata tell them."""
+    metadata = {name: value for schema in schemas.values() for name, value in (schema.metadata or {}).items()}
+    told = {name: metadata.get(f"stochmap.{name}".encode()) for name in ("stream_version", "schema_version")}
+    return {name: version.decode() for name, version in told.items() if version is not None}
 
 
 def _read_study(objects: Objects) -> str | None:

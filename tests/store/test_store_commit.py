@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 from store_cases import CONDITION, SCHEMAS, STUDY, commit_and_die, commit_many, make_store, tables
 
-from stochmap.store import ChunkRange, IdentityDiffers, LeaseLost, NotDeterministic, StoreError, commit, encode, verify
+from stochmap.store import (
+    ChunkRange,
+    IdentityDiffers,
+    LeaseLost,
+    NotDeterministic,
+    StoreError,
+    commit,
+    create_or_open,
+    encode,
+    verify,
+)
 from stochmap.store._manifest import read_entry
 from stochmap.store._objects import open_objects
 
@@ -324,6 +334,21 @@ def test_another_identity_is_refused_with_the_key(tmp_path, old, new, message):
         make_store(tmp_path, STUDY.replace(old, new))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert snapshot(tmp_path) == before
+
+
+def test_other_versions_of_streams_or_schemas_are_refused(tmp_path):
+    """Their rows would stand beside ones that are drawn, or laid out, in another way."""
+    make_store(tmp_path)
+    before = snapshot(tmp_path)
+    for name in ("stream_version", "schema_version"):
+        newer = {
+            table: schema.with_metadata({**schema.metadata, f"stochmap.{name}".encode(): b"77"})
+            for table, schema in SCHEMAS.items()
+        }
+        told = f"written with {name.replace('_', ' ')} .*, and this is 77: .*folder"
+        with pytest.raises(IdentityDiffers, match=told):
+            create_or_open(tmp_path, STUDY, newer, platform="test", versions={})
     assert snapshot(tmp_path) == before
 
 
