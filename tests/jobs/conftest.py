@@ -4,6 +4,7 @@ from pathlib import Path
 
 import commands
 import pytest
+import sample_cases
 
 
 @pytest.fixture(scope="module")
@@ -14,17 +15,40 @@ def home():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def study(home):
-    path = home / "study.toml"
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """A folder for the stores that several modules compare with, written in this process, on its two devices."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def study(shared):
+    path = shared / "study.toml"
     path.write_text(commands.STUDY)
     return path
 
 
-@pytest.fixture(scope="module")
-def reference(home, study):
-    """The small study, run in process on one device."""
-    out = home / "reference"
-    done = commands.run("recover", study, "--out", out, "--in-process", home=home)
-    assert done.returncode == 0, done.stderr
-    return out
+@pytest.fixture(scope="session")
+def reference(shared, study):
+    """The small study."""
+    assert commands.call("recover", study, "--out", shared / "reference", "--in-process") == 0
+    return shared / "reference"
+
+
+@pytest.fixture(scope="session")
+def written(shared) -> dict[str, Path]:
+    """One dataset of each sort."""
+    assert sample_cases.write(shared / "written", "--in-process") == 0
+    return {sort: shared / "written" / sort for sort in sample_cases.SORTS}
+
+
+@pytest.fixture(scope="session")
+def hashes(written) -> dict[str, str]:
+    return {sort: sample_cases.row_hash(out) for sort, out in written.items()}
+
+
+@pytest.fixture(scope="session")
+def cut(shared) -> dict[str, Path]:
+    """The same in small files."""
+    assert sample_cases.write(shared / "cut", "--in-process", "--rows-per-file", "1999") == 0
+    return {sort: shared / "cut" / sort for sort in sample_cases.SORTS}
