@@ -49,15 +49,21 @@ COMPILED = tempfile.mkdtemp(prefix="compiled-")
 """Programs that one command has compiled and the next one loads: a fifth of these tests' time."""
 atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
 
+JAX_VARIABLES = {
+    "JAX_PLATFORMS": "cpu",
+    "JAX_NUM_CPU_DEVICES": "1",
+    "JAX_COMPILATION_CACHE_DIR": COMPILED,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+}
+
 DATA = ("truths", "counts", "moments", "samples")
 FITS = ("runs", "fits", "estimates", "history")
 
 
 def environment(home: Path, **extra: str | None) -> dict[str, str]:
     """A user's environment with a home of its own, one CPU device, and no Ray."""
-    cache = {"JAX_COMPILATION_CACHE_DIR": COMPILED, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "JAX_", "XLA_"))}
-    found = {**clean, "HOME": str(home), "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", **cache, **extra}
+    found = {**clean, "HOME": str(home), **JAX_VARIABLES, **extra}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -20,7 +20,7 @@ SUBMIT = [sys.executable, "-m", "ray.scripts.scripts", "job"]
 
 @pytest.fixture(scope="module")
 def head():
-    with ray_head() as running:
+    with ray_head(commands.JAX_VARIABLES) as running:
         yield running
 
 
@@ -47,7 +47,7 @@ def submitted(job, name: str, *arguments: object, wait: bool) -> subprocess.Comp
 
 @pytest.fixture(scope="module")
 def told(head):
-    """What the job server tells of a job, as `ray job status` and `ray job logs` do three seconds later."""
+    """What the job server tells of a job, as `ray job status` and `ray job logs` do a second later."""
     token = (Path(head.environment["HOME"]) / ".ray" / "auth_token").read_text()
 
     def ask(place: str) -> dict:
