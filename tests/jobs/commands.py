@@ -1,6 +1,7 @@
 """Running the commands as a user does, and comparing what they write by its decoded content."""
 
 import atexit
+import contextlib
 import hashlib
 import importlib
 import os
@@ -8,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +19,9 @@ import pyarrow.dataset as ds
 import pytest
 
 from jobs import _command
+from jobs.recover import open_store
+from stochmap.ingest import read_mapping
+from stochmap.study import load
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -42,8 +48,11 @@ truth = { kind = "normal_inverse_gamma", num_x = 2 }
 learners = [{ kind = "normal_inverse_gamma" }]
 """
 
-SEARCH = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests" / "jobs")])
-"""Where a process finds the commands and this module."""
+MODULES = str(CHECKOUT / "tests" / "jobs")
+"""Where a process finds the modules beside this one."""
+
+SEARCH = os.pathsep.join([str(CHECKOUT), MODULES])
+"""Where it finds the commands too."""
 
 COMPILED = tempfile.mkdtemp(prefix="compiled-")
 """Programs that one command has compiled and the next one loads: a fifth of these tests' time."""
@@ -107,3 +116,28 @@ def content_hash(out: Path, tables: tuple[str, ...]) -> dict[str, str]:
             writer.write_table(content)
         hashes[table] = hashlib.sha256(sink.getvalue()).hexdigest()
     return hashes
+
+
+def in_small_chunks(study: Path, out: Path) -> None:
+    """Make a store whose runs come in chunks of 64: three for each condition of the small study."""
+    open_store(load(study, read_mapping), str(out)).record_once("layout", {"chunk_size": 64})
+
+
+@contextlib.contextmanager
+def closed(gate: Path) -> Iterator[None]:
+    gate.touch()
+    try:
+        yield
+    finally:
+        gate.unlink()
+
+
+def entries(out: Path) -> list[str]:
+    return sorted(path.name for path in (out / "manifest").glob("*-*-*.json"))
+
+
+def wait_for_entries(out: Path, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not entries(out):
+        assert time.monotonic() < deadline, "no chunk came"
+        time.sleep(0.02)

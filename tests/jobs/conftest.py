@@ -36,6 +36,27 @@ def reference(shared, study):
 
 
 @pytest.fixture(scope="session")
+def gate(shared):
+    """A file that keeps the second problem of `gated` waiting while it is there."""
+    return shared / "gate"
+
+
+@pytest.fixture(scope="session")
+def gated(shared, gate):
+    """The small study, its second problem behind a gate."""
+    path, kind = shared / "gated.toml", 'kind = "normal_inverse_gamma", num_x = 2'
+    assert kind in commands.STUDY
+    path.write_text(commands.STUDY.replace(kind, f'kind = "gated_truth:Gated", gate = "{gate}", num_x = 2'))
+    return path
+
+
+@pytest.fixture(scope="session")
+def gated_reference(shared, gated):
+    assert commands.call("recover", gated, "--out", shared / "gated-reference", "--in-process") == 0
+    return shared / "gated-reference"
+
+
+@pytest.fixture(scope="session")
 def written(shared) -> dict[str, Path]:
     """One dataset of each sort."""
     assert sample_cases.write(shared / "written", "--in-process") == 0

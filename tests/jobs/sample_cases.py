@@ -36,7 +36,3 @@ def row_hash(out: Path) -> str:
     for name, values in rows(out).items():
         digest.update(f"{name} {values.dtype} {len(values)}".encode() + values.tobytes())
     return digest.hexdigest()
-
-
-def entries(out: Path) -> list[str]:
-    return sorted(path.name for path in (out / "manifest").glob("*-*-*.json"))

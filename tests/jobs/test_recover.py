@@ -5,17 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import commands
 import duckdb
 import pandas as pd
 import polars as pl
 import pytest
-
-from jobs.recover import open_store
-from stochmap.ingest import read_mapping
-from stochmap.study import load
 
 EVERYTHING = commands.DATA + commands.FITS
 
@@ -65,29 +60,28 @@ def test_extending_adds_only_what_is_missing(home, study, reference):
     assert commands.call("verify", out) == 0
 
 
-def test_another_chunk_size_and_being_stopped_part_way_write_the_same(home, study, reference):
+def test_another_chunk_size_and_being_stopped_part_way_write_the_same(home, gate, gated, gated_reference):
     out = home / "stopped"
-    open_store(load(study, read_mapping), str(out)).record_once("layout", {"chunk_size": 16})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jobs.recover", str(study), "--out", str(out), "--workers", "1"],
-        cwd=commands.CHECKOUT,
-        env=commands.environment(home),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 100
-    while not list((out / "manifest").glob("*-*-*.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    commands.in_small_chunks(gated, out)
+    with commands.closed(gate):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jobs.recover", str(gated), "--out", str(out), "--workers", "1"],
+            cwd=commands.CHECKOUT,
+            env=commands.environment(home, PYTHONPATH=commands.MODULES),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        commands.wait_for_entries(out)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 3, errors
     assert "Traceback" not in errors
     assert not (out / "manifest" / "SUCCESS.json").exists()
-    (out / "manifest" / "layout.json").write_text('{"chunk_size": 64}')
-    done = commands.run("recover", study, "--out", out, "--workers", "2", home=home)
+    done = commands.run("recover", gated, "--out", out, "--workers", "2", home=home, PYTHONPATH=commands.MODULES)
     assert done.returncode == 0, done.stderr
-    assert commands.content_hash(out, EVERYTHING) == commands.content_hash(reference, EVERYTHING)
+    assert commands.content_hash(out, EVERYTHING) == commands.content_hash(gated_reference, EVERYTHING)
+    assert commands.entries(out) != commands.entries(gated_reference)
     assert commands.call("verify", out) == 0
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from sample_cases import PAIRS, SORTS, TOML, call, entries, row_hash, rows
+from sample_cases import PAIRS, SORTS, TOML, call, row_hash, rows
 
 from stochmap import store as stores
 from stochmap.datasets import draw_rows
@@ -72,7 +72,7 @@ def test_more_rows_later_are_the_same_rows(home, hashes, sort):
     assert call(*arguments, "--out", out, "--in-process", "--rows-per-file", "4000") == 0
     assert row_hash(out) == hashes[sort]
     assert all(path.read_bytes() == content for path, content in first.items())
-    assert len(entries(out)) > len(first) - 3
+    assert len(commands.entries(out)) > len(first) - 3
     assert not stores.verify(out).problems
 
 
@@ -80,7 +80,7 @@ def test_the_same_chunk_has_the_same_bytes(written, home):
     for sort, out in written.items():
         again = home / f"again-{sort}"
         assert call(*SORTS[sort], "--out", again, "--in-process") == 0
-        assert entries(again) == entries(out)
+        assert commands.entries(again) == commands.entries(out)
         for path in out.rglob("*.parquet"):
             assert (again / path.relative_to(out)).read_bytes() == path.read_bytes()
 
@@ -115,14 +115,14 @@ def test_a_job_that_was_killed_goes_on_from_where_it_was(home, hashes, number):
         text=True,
     )
     deadline = time.monotonic() + 100
-    while len(entries(out)) < 5 and time.monotonic() < deadline:
+    while len(commands.entries(out)) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == (3 if number == signal.SIGTERM else -signal.SIGKILL), errors
     assert "Traceback" not in errors
     assert not (out / "manifest" / "SUCCESS.json").exists()
-    assert 5 <= len(entries(out)) < 1000
+    assert 5 <= len(commands.entries(out)) < 1000
     assert call(*arguments, "3000") == 0
     assert row_hash(out) == hashes["pairs"]
     assert not stores.verify(out).problems
@@ -256,7 +256,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(capfd, tmp_path
     assert "free space" in errors[0]
     assert not (out / "manifest" / "SUCCESS.json").exists()
     assert not list(out.glob("samples/*"))
-    assert not [entry for entry in entries(out) if (out / "samples" / entry).exists()]
+    assert not [entry for entry in commands.entries(out) if (out / "samples" / entry).exists()]
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     assert call(*arguments) == 0
     assert row_hash(out) == hashes["pairs"]

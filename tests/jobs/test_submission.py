@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -11,16 +10,12 @@ import commands
 import pytest
 from ray_head import ray_head
 
-from jobs.recover import open_store
-from stochmap.ingest import read_mapping
-from stochmap.study import load
-
 SUBMIT = [sys.executable, "-m", "ray.scripts.scripts", "job"]
 
 
 @pytest.fixture(scope="module")
 def head():
-    with ray_head(commands.JAX_VARIABLES) as running:
+    with ray_head({**commands.JAX_VARIABLES, "PYTHONPATH": commands.MODULES}) as running:
         yield running
 
 
@@ -80,22 +75,17 @@ def test_a_failing_job_fails_with_the_reason_in_its_log(job, told, study, home):
     assert "seed: 5 in the store, 6 asked" in told("refused/logs")["logs"]
 
 
-def test_a_stopped_job_is_finished_by_the_same_command(job, told, study, reference, home):
+def test_a_stopped_job_is_finished_by_the_same_command(job, told, gate, gated, gated_reference, home):
     out = home / "stopped"
-    # So many chunks that the job still runs when the command that stops it has started, a few seconds later.
-    open_store(load(study, read_mapping), str(out)).record_once("layout", {"chunk_size": 1})
-    arguments = [study, "--out", out]
-    assert submitted(job, "stopped", *arguments, wait=False).returncode == 0
-    deadline = time.monotonic() + 120
-    while not list((out / "manifest").glob("*-*-*.json")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert job("stop", "stopped").returncode == 0
+    commands.in_small_chunks(gated, out)
+    with commands.closed(gate):
+        assert submitted(job, "stopped", gated, "--out", out, wait=False).returncode == 0
+        commands.wait_for_entries(out)
+        assert job("stop", "stopped").returncode == 0
     assert told("stopped")["status"] == "STOPPED"
-    assert list((out / "manifest").glob("*-*-*.json"))
     assert not (out / "manifest" / "SUCCESS.json").exists()
-    (out / "manifest" / "layout.json").write_text(json.dumps({"chunk_size": 64}))
-    done = submitted(job, "finished", *arguments, wait=True)
+    done = submitted(job, "finished", gated, "--out", out, wait=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert commands.call("verify", out) == 0
     tables = commands.DATA + commands.FITS
-    assert commands.content_hash(out, tables) == commands.content_hash(reference, tables)
+    assert commands.content_hash(out, tables) == commands.content_hash(gated_reference, tables)

@@ -7,7 +7,7 @@ import sys
 
 import commands
 import pytest
-from sample_cases import SORTS, entries, row_hash
+from sample_cases import SORTS, row_hash
 
 ROWS = {"1": ["pairs"], "2": ["pairs", "values"], "4": ["pairs", "chains"]}
 """Chunks at a time, and what is drawn so."""
@@ -72,8 +72,8 @@ def test_a_study_has_the_same_bytes(done, home, reference, workers):
     out, tables = home / f"recovered-{workers}", commands.DATA + commands.FITS
     assert done[out.name]["code"] == 0, done[out.name]["errors"]
     assert commands.content_hash(out, tables) == commands.content_hash(reference, tables)
-    assert entries(out) == entries(reference)
-    for name in entries(out):
+    assert commands.entries(out) == commands.entries(reference)
+    for name in commands.entries(out):
         ours, theirs = (json.loads((folder / "manifest" / name).read_text()) for folder in (out, reference))
         assert ours["files"] == theirs["files"]
 
@@ -83,7 +83,7 @@ def test_a_dataset_has_the_same_bytes(done, home, cut, hashes, workers, sort):
     out = home / f"{sort}-{workers}"
     assert done[out.name]["code"] == 0, done[out.name]["errors"]
     assert row_hash(out) == hashes[sort]
-    assert entries(out) == entries(cut[sort])
+    assert commands.entries(out) == commands.entries(cut[sort])
     for path in out.rglob("*.parquet"):
         assert (cut[sort] / path.relative_to(out)).read_bytes() == path.read_bytes(), path
 
