@@ -47,8 +47,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the commands' tests, which take one process the longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith(COMMANDS))
+    """Begin with what takes longest: the commands' tests, then those of the whole, which lie outside the folders."""
+    items.sort(key=lambda item: (not item.nodeid.startswith(COMMANDS), item.nodeid.count("/")))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
