@@ -77,6 +77,7 @@ def test_another_chunk_size_and_being_stopped_part_way_write_the_same(home, gate
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 3, errors
     assert "Traceback" not in errors
+    assert commands.entries(out)
     assert not (out / "manifest" / "SUCCESS.json").exists()
     done = commands.run("recover", gated, "--out", out, "--workers", "2", home=home, PYTHONPATH=commands.MODULES)
     assert done.returncode == 0, done.stderr

@@ -68,8 +68,8 @@ def test_a_submitted_job_writes_the_store_of_a_local_one_and_succeeds(job, told,
     assert "efficiency" in log
 
 
-def test_a_failing_job_fails_with_the_reason_in_its_log(job, told, study, home):
-    done = submitted(job, "refused", study, "--out", home / "submitted", "--seed", "6", wait=True)
+def test_a_failing_job_fails_with_the_reason_in_its_log(job, told, study, reference):
+    done = submitted(job, "refused", study, "--out", reference, "--seed", "6", wait=True)
     assert done.returncode != 0
     assert told("refused")["status"] == "FAILED"
     assert "seed: 5 in the store, 6 asked" in told("refused/logs")["logs"]
@@ -83,6 +83,7 @@ def test_a_stopped_job_is_finished_by_the_same_command(job, told, gate, gated, g
         commands.wait_for_entries(out)
         assert job("stop", "stopped").returncode == 0
     assert told("stopped")["status"] == "STOPPED"
+    assert commands.entries(out)
     assert not (out / "manifest" / "SUCCESS.json").exists()
     done = submitted(job, "finished", gated, "--out", out, wait=True)
     assert done.returncode == 0, done.stdout + done.stderr
