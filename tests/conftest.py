@@ -6,6 +6,7 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+import pytest
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_enable_x64", True)  # noqa: FBT003
@@ -29,3 +30,36 @@ NUMERICAL = (
     "datasets",
 )
 install_import_hook([f"stochmap.{name}" for name in NUMERICAL], "shape_checks.checked")
+
+COMMANDS = ("tests/jobs/", "tests/cluster/")
+"""Folders whose tests start Rays and commands: one process has them all, so that no two Rays share the cores."""
+
+MOST_PROCESSES = 4
+"""Beyond it the commands' tests, one after the other, take longest."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Folders run in a process for each core; a file or a test in this one, at once and in reach of a debugger."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1 or any(".py" in argument for argument in config.args):
+        return 0
+    return min(cores, MOST_PROCESSES)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: the commands' tests, then those of the whole, which lie outside the folders."""
+    items.sort(key=lambda item: (not item.nodeid.startswith(COMMANDS), item.nodeid.count("/")))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep a file's tests in one process, for its fixtures' sake, and all of the commands' tests.
+
+    A scheduler of our own, because `--dist=loadgroup` forgets its groups with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "commands" if nodeid.startswith(COMMANDS) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)

@@ -47,12 +47,9 @@ def chunk_of(study: Study, problem: str, first: int, count: int) -> Chunk:
     return Chunk(condition, first, count)
 
 
-def without_descent(problem: str) -> list[dict]:
-    """Return the study's problems, one of them with its closed forms alone: a program is compiled for each device."""
-    return [
-        {**entry, "learners": entry["learners"][:2]} if entry["name"] == problem else entry
-        for entry in OPTIONS["problem"]
-    ]
+def closed_forms() -> list[dict]:
+    """Return the study's problems without gradient descent: its program is compiled anew for each device."""
+    return [{**entry, "learners": entry["learners"][:2]} for entry in OPTIONS["problem"]]
 
 
 def main(path: str, few: str = "") -> None:
@@ -63,8 +60,9 @@ def main(path: str, few: str = "") -> None:
     from stochmap.recovery import run_chunk
 
     jax.config.update("jax_enable_x64", True)  # noqa: FBT003
-    keep = [table for table in OPTIONS["keep"] if not (few and table == "calibration")]
-    study = example(problem=without_descent(few), keep=keep)
+    without = {"calibration", "history"}
+    keep = [table for table in OPTIONS["keep"] if table not in without]
+    study = example(problem=closed_forms(), keep=keep) if few else example()
     columns = {"devices": np.array(jax.local_device_count())}
     for problem in ("mapping", "gaussian"):
         for name, table in decoded(run_chunk(study, chunk_of(study, problem, 0, COUNT))).items():

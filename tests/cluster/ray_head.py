@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,11 @@ class RayHead:
 
 
 @contextlib.contextmanager
-def ray_head(*, num_cpus: int = 2, seconds: float = 60.0) -> Iterator[RayHead]:
-    """Start a head with token authentication and a job server, and kill it and all its processes at the end."""
+def ray_head(variables: Mapping[str, str] | None = None, *, num_cpus: int = 2) -> Iterator[RayHead]:
+    """Start a head with token authentication and a job server, and kill it and all its processes at the end.
+
+    It and its workers have these environment variables beside this process's.
+    """
     # Short, because the paths of Unix sockets below it must stay under 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))
     port, dashboard_port, client_port = _free_ports(3)
@@ -43,6 +46,7 @@ def ray_head(*, num_cpus: int = 2, seconds: float = 60.0) -> Iterator[RayHead]:
     (home / ".ray" / "auth_token").write_text(secrets.token_hex(32))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     environment |= {
+        **(variables or {}),
         "HOME": str(home),
         "TMPDIR": str(folder),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -60,7 +64,7 @@ def ray_head(*, num_cpus: int = 2, seconds: float = 60.0) -> Iterator[RayHead]:
         )
     try:
         dashboard_url = f"http://127.0.0.1:{dashboard_port}"
-        _wait(lambda: _serves(dashboard_url), process, log, seconds)
+        _wait(lambda: _serves(dashboard_url), process, log, seconds=60.0)
         yield RayHead(
             address=f"127.0.0.1:{port}",
             dashboard_url=dashboard_url,

@@ -64,6 +64,16 @@ def span(seconds):
     return {"start": start, "end": time.time()}
 
 
+def meet(paths):
+    """Say that this item runs, and wait for the other to say so too."""
+    mine, others = map(Path, paths)
+    mine.touch()
+    deadline = time.monotonic() + 60
+    while not others.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return {"met": others.exists()}
+
+
 def where(seconds):
     time.sleep(seconds)
     return {"pid": os.getpid(), "cores": sorted(os.sched_getaffinity(0)), "variables": dict(os.environ)}

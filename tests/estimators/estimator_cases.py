@@ -84,23 +84,24 @@ def estimates(kind: str, distribution: Any, cost: Any, *, state: Any = None, cal
 
 def exact_gradient(distribution: Any, cost: Polynomial) -> np.ndarray:
     """Return ∇E f by the definition: a sum over outcomes, or the moments of a Gaussian."""
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(_slope(distribution, cost))])
 
-    def expectation(parameters: Any) -> Any:
-        if isinstance(parameters, Gaussian):
-            mean, std = parameters.mean, parameters.std
-            square = mean @ cost.matrix @ mean + jnp.diag(cost.matrix) @ std**2
-            return cost.linear @ mean + square + cost.cubic @ (mean**3 + 3.0 * mean * std**2)
-        if isinstance(parameters, Bernoulli):
-            one = 1.0 / (1.0 + jnp.exp(-parameters.logits))
-            table, values = jnp.stack([1.0 - one, one], axis=1), jnp.arange(2.0)
-        else:
-            weights = jnp.exp(parameters.logits)
-            table, values = weights / weights.sum(axis=1, keepdims=True), jnp.eye(weights.shape[1])
-        total = 0.0
-        for outcome in itertools.product(range(table.shape[1]), repeat=len(table)):
-            chance = jnp.prod(jnp.stack([table[row, value] for row, value in enumerate(outcome)]))
-            total += chance * cost(None, values[np.array(outcome)])
-        return total
 
-    slope = jax.jit(jax.grad(expectation))(distribution)
-    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(slope)])
+@jax.jit
+@jax.grad
+def _slope(parameters: Any, cost: Polynomial) -> Any:
+    if isinstance(parameters, Gaussian):
+        mean, std = parameters.mean, parameters.std
+        square = mean @ cost.matrix @ mean + jnp.diag(cost.matrix) @ std**2
+        return cost.linear @ mean + square + cost.cubic @ (mean**3 + 3.0 * mean * std**2)
+    if isinstance(parameters, Bernoulli):
+        one = 1.0 / (1.0 + jnp.exp(-parameters.logits))
+        table, values = jnp.stack([1.0 - one, one], axis=1), jnp.arange(2.0)
+    else:
+        weights = jnp.exp(parameters.logits)
+        table, values = weights / weights.sum(axis=1, keepdims=True), jnp.eye(weights.shape[1])
+    total = jnp.zeros(())
+    for outcome in itertools.product(range(table.shape[1]), repeat=len(table)):
+        chance = jnp.prod(jnp.stack([table[row, value] for row, value in enumerate(outcome)]))
+        total += chance * cost(None, values[np.array(outcome)])
+    return total

@@ -1,5 +1,6 @@
 """Bad input is one line that says what, where and what to do, with exit code 2, and nothing is written."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -191,12 +192,8 @@ def test_the_help_has_examples(monkeypatch, capsys):
         assert option in text
 
 
-def test_damage_to_a_file_is_found_and_named(monkeypatch, capsys, tmp_path):
-    study = tmp_path / "study.toml"
-    study.write_text(ORIGINAL.replace("replicates = 150", "replicates = 2"))
-    out = tmp_path / "out"
-    code, _, errors = call(monkeypatch, capsys, recover, "recover", study, "--out", out, "--in-process")
-    assert code == 0, errors
+def test_damage_to_a_file_is_found_and_named(monkeypatch, capsys, tmp_path, reference):
+    out = shutil.copytree(reference, tmp_path / "out")
     assert call(monkeypatch, capsys, verify, "verify", out)[0] == 0
     victim = next((out / "estimates").glob("*.parquet"))
     damaged = bytearray(victim.read_bytes())

@@ -1,8 +1,6 @@
 """The job that writes datasets, as a user runs it: one hash whatever wrote it, readable by all, refused in one line."""
 
-import hashlib
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -16,74 +14,12 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from sample_cases import PAIRS, SORTS, TOML, call, row_hash, rows
 
-from jobs import _command
-from jobs.sample import EXAMPLES, sample
-from jobs.verify import verify
 from stochmap import store as stores
 from stochmap.datasets import draw_rows
 from stochmap.streams import Role, words_on_host
 from stochmap.study import dataset_from_options
-
-PAIRS = ["--rows", "20000", "--seed", "42"]
-VALUES = ["--rows", "9000", "--truth.kind", "normal_inverse_gamma", "--truth.num-x", "3", "--seed", "1"]
-CHAINS = ["--truth.kind", "reversible", "--truth.num-x", "5", "--sequence", "--length", "30", "--chains", "300"]
-SORTS = {"pairs": PAIRS, "values": VALUES, "chains": CHAINS}
-
-
-def call(*arguments: object) -> int:
-    """Run the command in this process; return its exit code. What it printed is the caller's to capture."""
-    before, sys.argv = sys.argv, ["sample", *map(str, arguments)]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            _command.run(sample, "sample", EXAMPLES)
-    finally:
-        sys.argv = before
-    return stop.value.code
-
-
-def rows(out: Path) -> dict[str, np.ndarray]:
-    """The rows in their order, whatever files they came in, in wide types."""
-    files = sorted((out / "samples").iterdir(), key=lambda path: int(path.name.split("-")[1]))
-    table = [pq.read_table(file, page_checksum_verification=True) for file in files]
-    return {name: np.concatenate([part[name].to_numpy() for part in table]) for name in table[0].column_names}
-
-
-def row_hash(out: Path) -> str:
-    """One hash of the decoded rows and their types."""
-    digest = hashlib.sha256()
-    for name, values in rows(out).items():
-        digest.update(f"{name} {values.dtype} {len(values)}".encode() + values.tobytes())
-    return digest.hexdigest()
-
-
-def entries(out: Path) -> list[str]:
-    return sorted(path.name for path in (out / "manifest").glob("*-*-*.json"))
-
-
-@pytest.fixture(scope="module")
-def written(home) -> dict[str, Path]:
-    """One store of each sort, written in this process on two devices."""
-    found = {}
-    for name, arguments in SORTS.items():
-        found[name] = home / name
-        assert call(*arguments, "--out", found[name], "--in-process") == 0
-    return found
-
-
-@pytest.fixture(scope="module")
-def hashes(written) -> dict[str, str]:
-    return {name: row_hash(out) for name, out in written.items()}
-
-
-@pytest.fixture(scope="module")
-def cut(home) -> dict[str, Path]:
-    """The same in small files."""
-    found = {}
-    for name, arguments in SORTS.items():
-        found[name] = home / f"cut-{name}"
-        assert call(*arguments, "--out", found[name], "--in-process", "--rows-per-file", "1999") == 0
-    return found
 
 
 def test_the_command_prints_its_rate_and_how_far_the_rows_are_from_the_truth(capsys, tmp_path):
@@ -136,7 +72,7 @@ def test_more_rows_later_are_the_same_rows(home, hashes, sort):
     assert call(*arguments, "--out", out, "--in-process", "--rows-per-file", "4000") == 0
     assert row_hash(out) == hashes[sort]
     assert all(path.read_bytes() == content for path, content in first.items())
-    assert len(entries(out)) > len(first) - 3
+    assert len(commands.entries(out)) > len(first) - 3
     assert not stores.verify(out).problems
 
 
@@ -144,7 +80,7 @@ def test_the_same_chunk_has_the_same_bytes(written, home):
     for sort, out in written.items():
         again = home / f"again-{sort}"
         assert call(*SORTS[sort], "--out", again, "--in-process") == 0
-        assert entries(again) == entries(out)
+        assert commands.entries(again) == commands.entries(out)
         for path in out.rglob("*.parquet"):
             assert (again / path.relative_to(out)).read_bytes() == path.read_bytes()
 
@@ -152,11 +88,11 @@ def test_the_same_chunk_has_the_same_bytes(written, home):
 @pytest.mark.parametrize("devices", [1, 8])
 def test_other_numbers_of_devices_write_the_same_rows(home, hashes, devices):
     """This process has two."""
-    script = "import sys; import test_sample; sys.exit(test_sample.write(*sys.argv[1:], '--in-process'))"
+    script = "import sys; import sample_cases; sys.exit(sample_cases.write(sys.argv[1], '--in-process'))"
     done = subprocess.run(
-        [sys.executable, "-c", script, str(home / f"devices-{devices}"), " ".join(SORTS)],
+        [sys.executable, "-c", script, str(home / f"devices-{devices}")],
         cwd=commands.CHECKOUT,
-        env=commands.environment(home, JAX_NUM_CPU_DEVICES=str(devices), PYTHONPATH=SEARCH),
+        env=commands.environment(home, JAX_NUM_CPU_DEVICES=str(devices), PYTHONPATH=commands.SEARCH),
         capture_output=True,
         text=True,
         timeout=120,
@@ -164,44 +100,6 @@ def test_other_numbers_of_devices_write_the_same_rows(home, hashes, devices):
     assert done.returncode == 0, done.stderr
     for sort, expected in hashes.items():
         assert row_hash(home / f"devices-{devices}" / sort) == expected
-
-
-SEARCH = os.pathsep.join([str(commands.CHECKOUT), *(str(commands.CHECKOUT / "tests" / part) for part in ("jobs", ""))])
-
-
-def write(folder: str, sorts: str, *options: str) -> int:
-    """Write stores of these sorts; return the worst exit code."""
-    return max(call(*SORTS[sort], "--out", Path(folder) / sort, *options) for sort in sorts.split())
-
-
-THROUGH_RAY = {"1": "pairs", "2": "pairs values", "4": "pairs chains"}
-
-
-def test_ray_writes_the_same_rows_with_any_number_of_workers(home, cut, hashes):
-    """1, 2 and 4 chunks at a time, in one Ray; the same bytes as this process, where the files are cut alike."""
-    script = (
-        "import sys; from cluster import RayExecutor; import test_sample\n"
-        "with RayExecutor(4):\n"
-        "    codes = [test_sample.write(f'{sys.argv[1]}-{n}', sorts, '--workers', n, '--rows-per-file', '1999')\n"
-        "             for n, sorts in test_sample.THROUGH_RAY.items()]\n"
-        "sys.exit(max(codes))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(home / "workers")],
-        cwd=commands.CHECKOUT,
-        env=commands.environment(home, PYTHONPATH=SEARCH),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    for number, sorts in THROUGH_RAY.items():
-        for sort in sorts.split():
-            out = home / f"workers-{number}" / sort
-            assert row_hash(out) == hashes[sort]
-            assert entries(out) == entries(cut[sort])
-            for path in out.rglob("*.parquet"):
-                assert (cut[sort] / path.relative_to(out)).read_bytes() == path.read_bytes(), path
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -217,14 +115,14 @@ def test_a_job_that_was_killed_goes_on_from_where_it_was(home, hashes, number):
         text=True,
     )
     deadline = time.monotonic() + 100
-    while len(entries(out)) < 5 and time.monotonic() < deadline:
+    while len(commands.entries(out)) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == (3 if number == signal.SIGTERM else -signal.SIGKILL), errors
     assert "Traceback" not in errors
     assert not (out / "manifest" / "SUCCESS.json").exists()
-    assert 5 <= len(entries(out)) < 1000
+    assert 5 <= len(commands.entries(out)) < 1000
     assert call(*arguments, "3000") == 0
     assert row_hash(out) == hashes["pairs"]
     assert not stores.verify(out).problems
@@ -301,14 +199,8 @@ def test_verify_passes_and_sees_damage(written, tmp_path, capsys):
     content = bytearray(victim.read_bytes())
     content[len(content) // 3] ^= 1
     victim.write_bytes(content)
-    sys.argv = ["verify", str(tmp_path / "out")]
-    with pytest.raises(SystemExit) as stop:
-        _command.run(verify, "verify")
-    assert stop.value.code == 1
+    assert commands.call("verify", tmp_path / "out") == 1
     assert victim.name in capsys.readouterr().err
-
-
-TOML = 'rows = 3000\nseed = 42\ntruth = { kind = "normal_logits", num_x = 16, num_y = 8 }\n'
 
 
 def test_a_file_says_what_options_say(home, hashes, tmp_path):
@@ -365,7 +257,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(capfd, tmp_path
     assert "free space" in errors[0]
     assert not (out / "manifest" / "SUCCESS.json").exists()
     assert not list(out.glob("samples/*"))
-    assert not [entry for entry in entries(out) if (out / "samples" / entry).exists()]
+    assert not [entry for entry in commands.entries(out) if (out / "samples" / entry).exists()]
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     assert call(*arguments) == 0
     assert row_hash(out) == hashes["pairs"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_sample import CHAINS, TOML, call
+from sample_cases import CHAINS, TOML, call
 
 TABLES = {
     "negative.csv": ("x,y,probability\n0,0,1.5\n0,1,-0.5\n", "non-negative"),
