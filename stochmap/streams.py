@@ -32,7 +32,8 @@ class Role(enum.IntEnum):
     """What a stream is for. Values are part of the stream's definition: they are never reused.
 
     A row's cell is drawn by a 64-bit word whose halves have a role each (``halves_at``): the upper one decides nearly
-    every draw alone, so one block of PAIR draws two rows, and few blocks of PAIR_LOWER are ever made.
+    every draw alone, so one block of PAIR draws two rows, and few blocks of PAIR_LOWER are ever made. A step of a chain
+    has a whole word of PAIR.
     """
 
     TRUTH = 1

@@ -40,15 +40,17 @@ MOST_PROCESSES = 4
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Folders run in a process for each core; a file or a test in this one, at once and in reach of a debugger."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1 or any(".py" in argument for argument in config.args):
+    from cluster import local_resources
+
+    cores = local_resources().cpus
+    if cores == 1 or any(argument.partition("::")[0].endswith(".py") for argument in config.args):
         return 0
     return min(cores, MOST_PROCESSES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: the commands' tests, then those of the whole, which lie outside the folders."""
-    items.sort(key=lambda item: (not item.nodeid.startswith(COMMANDS), item.nodeid.count("/")))
+    items.sort(key=lambda item: (not item.nodeid.startswith(COMMANDS), item.nodeid.partition("::")[0].count("/")))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:

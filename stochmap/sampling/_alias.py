@@ -141,8 +141,8 @@ def _share_out(
 def abridge(table: AliasTable) -> UInt32[np.ndarray, "*tables cells"]:
     """Return one number for each cell in place of three: its alias in the lowest ⌈log₂ K⌉ bits, its threshold above.
 
-    With the upper half of a word, what is left of the threshold decides all but about 2^(⌈log₂ K⌉ − 31) of the draws
-    (``choose_abridged``); the others are made by the whole word and table (``choose_whole``).
+    With the upper half of a word, what is left of the threshold decides all but 3·2^(⌈log₂ K⌉ − 32) of the draws at
+    most (``choose_abridged``); the others are made by the whole word and table (``choose_whole``).
     """
     own = np.uint32(alias_mask(table.alias.shape[-1]))
     return (np.asarray(table.threshold_high) & ~own) | (np.asarray(table.alias) & own)

@@ -11,7 +11,7 @@ from stochmap.sharding import LANES, collect_runs, place_runs
 from stochmap.variates import normal_of_bits
 
 from ._alias import AliasTable, abridge, choose_whole
-from ._cells import TOGETHER, blocks, draw_cell_block, join_halves, noise_halves, row_words, type_of_cells
+from ._cells import TOGETHER, blocks, cells_on_host, draw_cell_block, join_halves, noise_halves, row_words
 from ._pairs import CategoricalSampler, GaussianSampler
 from ._statistics import Counts, Moments, value_moments
 
@@ -42,7 +42,7 @@ class _Batch:
         if self.buffer.shape[1] != length:
             self.buffer = np.empty((TOGETHER, length), dtype=np.int64)
         for device, cells in enumerate(drawn):
-            on_host = np.asarray(cells).view(type_of_cells(LANES, self.cells))
+            on_host = cells_on_host(cells, self.cells)
             for lane in range(0, LANES, TOGETHER):
                 few = on_host[lane : lane + TOGETHER, used]
                 np.copyto(self.buffer, few)

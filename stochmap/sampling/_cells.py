@@ -39,7 +39,7 @@ def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[
     def draw(first: int, rows: int) -> Array:
         return draw_cell_block(batch, first, rows)
 
-    for drawn in _ahead(draw, start, count, type_of_cells(1, cells)):
+    for drawn in _ahead(draw, lambda drawn: cells_on_host(drawn, cells), start, count):
         if drawn.max() == cells:
             undecided, drawn = np.flatnonzero(drawn == cells), drawn.copy()
             drawn[undecided] = choose_whole(table, row_words(key, start + undecided))
@@ -54,33 +54,36 @@ def draw_bits(key: Key, start: int, count: int) -> Iterator[np.ndarray]:
     def draw(first: int, rows: int) -> tuple[Array, Array]:
         return noise_halves(keys, first, rows)
 
-    for high, low in _ahead(draw, start, count, np.dtype(np.uint32)):
-        yield join_halves(high, low)
+    yield from _ahead(draw, lambda halves: join_halves(*map(np.asarray, halves)), start, count)
 
 
-def _ahead(draw: Any, start: int, count: int, kind: np.dtype) -> Iterator[Any]:
+def _ahead(draw: Any, on_host: Any, start: int, count: int) -> Iterator[Any]:
     """Draw each block of a window while the one before it is used; one run, so that the axis of runs is left out."""
     waiting = None
     for first, rows, used in [*blocks(start, count), (0, 0, slice(0))]:
         drawn = draw(first, rows) if rows else None
         if waiting is not None:
             device, place = waiting
-            yield jax.tree.map(lambda leaf, place=place: np.asarray(leaf).view(kind)[0, place], device)
+            yield on_host(device)[0, place]
         waiting = (drawn, used)
 
 
 def blocks(start: int, count: int, largest: int = BLOCKS[-1]) -> Iterator[tuple[int, int, slice]]:
     """Cut a window of rows into blocks: first row (an even one), rows drawn, and which of them are used.
 
-    At most a quarter as many as asked are drawn in vain, or one block's; none used is beyond a multiple of 2³².
+    At most a quarter as many as asked are drawn in vain, or one block's of the smallest size; none used is beyond a
+    multiple of 2³².
     """
-    rows = max((size for size in BLOCKS if size <= largest and -count % size <= count // 4), default=BLOCKS[0])
     end = start + count
     while start < end:
+        border = min(end, (start >> 32) + 1 << 32)
         first = start & ~1
-        stop = min(first + rows, end, (start >> 32) + 1 << 32)
-        yield first, rows, slice(start - first, stop - first)
-        start = stop
+        length = border - first
+        rows = max((size for size in BLOCKS if size <= largest and -length % size <= length // 4), default=BLOCKS[0])
+        while start < border:
+            stop = min(first + rows, border)
+            yield first, rows, slice(start - first, stop - first)
+            first = start = stop
 
 
 @functools.cache
@@ -125,21 +128,24 @@ def draw_cell_block(batch: tuple[Array, Array], start: int, rows: int) -> Array:
     """Draw rows start … start + rows − 1 of every run from abridged tables uint32[runs, K]; ``start`` is even.
 
     A cell is counted on from run to run of ``TOGETHER``, (run mod TOGETHER)·K + cell; where the upper half of a row's
-    word and the abridged table do not decide, it is TOGETHER·K (of one run alone, K). What comes back is the memory of
-    an array [runs, rows] of ``type_of_cells``.
+    word and the abridged table do not decide, it is TOGETHER·K (of one run alone, K). ``cells_on_host`` unpacks them.
     """
     return _drawer(_draw_cell_block, rows=rows)(batch, split_uint64(start // 2))
 
 
-def type_of_cells(runs: int, cells: int) -> np.dtype:
-    """Return the narrowest type of the cells of so many runs, counted on, and of the mark behind them."""
+def cells_on_host(drawn: Array, cells: int) -> UInt[np.ndarray, "runs rows"]:
+    """Return what ``draw_cell_block`` drew among K cells as an array of the narrowest type that holds it."""
+    return np.asarray(drawn).view(_type_of_cells(drawn.shape[0], cells))
+
+
+def _type_of_cells(runs: int, cells: int) -> np.dtype:
     return np.min_scalar_type(min(runs, TOGETHER) * cells)
 
 
 def _draw_cell_block(batch: tuple[Array, Array], start: Array, *, rows: int) -> UInt[Array, "runs numbers"]:
     table, keys = batch
     runs, cells = table.shape
-    together, kind = min(runs, TOGETHER), type_of_cells(runs, cells)
+    together, kind = min(runs, TOGETHER), _type_of_cells(runs, cells)
     run = jnp.arange(runs, dtype=jnp.uint32)[:, None]
 
     def choose(word: Array) -> Array:

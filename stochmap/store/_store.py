@@ -93,14 +93,30 @@ class Store:
         self.check_lease()
         self.objects.put(SUCCESS, json.dumps({"plan": plan_hash}).encode())
 
-    def record_once(self, name: str, value: Any) -> Any:
-        """Keeps a JSON value under `manifest/<name>.json` if there is none yet, and returns the one that is kept."""
+    def record_once(self, name: str, value: dict[str, Any]) -> dict[str, Any]:
+        """Keeps a JSON object under `manifest/<name>.json` if there is none yet, and returns the one that is kept."""
+        kept = self.recorded(name)
+        if kept is None:  # most calls find it, and then nothing is touched
+            self.objects.put_if_absent(f"{FOLDER}/{name}.json", json.dumps(value).encode())
+            kept = self.recorded(name)
+        return value if kept is None else kept
+
+    def recorded(self, name: str) -> dict[str, Any] | None:
+        """The JSON object under `manifest/<name>.json`, or None.
+
+        Raises:
+            StoreError: what is there is no JSON object.
+        """
         path = f"{FOLDER}/{name}.json"
         try:
-            return json.loads(bytes(self.objects.get(path)[0]))  # most calls find it, and then nothing is touched
+            found = json.loads(bytes(self.objects.get(path)[0]))
         except FileNotFoundError:
-            self.objects.put_if_absent(path, json.dumps(value).encode())
-            return json.loads(bytes(self.objects.get(path)[0]))
+            return None
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise StoreError(f"{self.url}/{path} is damaged: it is no JSON object; restore it, or give a new folder")
+        return found
 
     def remove_orphans(self, planned: Collection[str]) -> list[str]:
         """Deletes data files of chunks that are neither published nor planned, and what killed writers left.
@@ -156,15 +172,24 @@ def create_or_open(
                 f"{objects.url} holds something else: {difference}; ask for the same, or give a new folder"
             )
     store = Store(objects.url, dict(schemas), f"{platform}; pyarrow {pa.__version__}", dict(versions))
-    ours = _format(schemas)
-    theirs = store.record_once("format", ours)
+    _check_format(store)
+    return store
+
+
+def _check_format(store: Store) -> None:
+    """Passes where this software's versions of streams and schemas wrote the store, or nothing has been written yet."""
+    ours = _format(store.schemas)
+    theirs = store.recorded("format")
+    if theirs is None and store.committed():
+        theirs = store.recorded("format") or {}  # another driver may just have begun the store
+    if theirs is None:
+        theirs = store.record_once("format", ours)
     for name, version in ours.items():
         if theirs.get(name) != version:
             raise IdentityDiffers(
-                f"{objects.url} was written with {name.replace('_', ' ')} {theirs.get(name)}, and this is {version}: "
-                "it can be read, not added to; give a new folder, or finish it with the version that began it"
+                f"{store.url} was written with {name.replace('_', ' ')} {theirs.get(name, 1)}, and this is {version}: "
+                "it can be read (jobs.report, jobs.verify), not added to; give a new folder, or use what began it"
             )
-    return store
 
 
 def _format(schemas: Mapping[str, pa.Schema]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def estimate(study: Study, condition: Condition) -> Cost:
     if "calibration" in study.keep:
         seconds += 50e-6 * parameters * learners  # draws from posteriors
     # Learners that need pairs have all of a batch's in memory, as drawn and padded; the others one block at a time.
-    drawn = 60.0 * condition.num_samples if in_order else 12.0 * min(condition.num_samples, 4096)
+    drawn = 60.0 * condition.num_samples if in_order else 3.0 * min(condition.num_samples, 1 << 14)
     return Cost(seconds, 40.0 * kept, 14.0 * kept, kept, LANES * (200.0 * parameters + drawn))
 
 

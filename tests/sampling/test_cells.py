@@ -81,7 +81,7 @@ def test_a_quarter_of_a_million_outcomes_far_below_one_peak():
 
 @pytest.mark.parametrize("cells", [1, 2, 100, 128, 40_000, 1 << 20])
 def test_every_draw_is_the_whole_tables(cells):
-    """Also where the abridged numbers do not decide: at 2²⁰ cells one draw in 4096, and across a multiple of 2³²."""
+    """Also where the abridged numbers do not decide: at 2²⁰ cells one draw in 1400, and across a multiple of 2³²."""
     table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
     start, count = (1 << 32) - 30_000, 60_000
     found = drawn(table, start, count)
@@ -96,7 +96,7 @@ def test_every_draw_is_the_whole_tables(cells):
     assert alike.sum() > 5 or cells < 1 << 20
 
 
-@pytest.mark.parametrize("cells", [1, 2, 3, 61, 128, 1000])
+@pytest.mark.parametrize("cells", [1, 2, 3, 61, 128, 1000, (1 << 16) + 1])
 def test_an_upper_half_decides_only_what_it_decides_for_every_lower_half(cells):
     """At each threshold and border of a cell, and a few beside it; it is the lowest and the highest word that tell."""
     table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
@@ -120,7 +120,7 @@ def test_an_upper_half_decides_only_what_it_decides_for_every_lower_half(cells):
 
 @pytest.fixture
 def often_undecided(monkeypatch):
-    """Abridged tables that keep 8 bits of a threshold, so that one draw in 256 is undecided whatever the cells."""
+    """Abridged tables that keep 8 bits of a threshold, so that up to three draws in 256 are undecided."""
     for module in (_alias, _cells):
         monkeypatch.setattr(module, "alias_mask", lambda cells: (1 << 24) - 1)
     _cells._drawer.cache_clear()

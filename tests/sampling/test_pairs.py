@@ -10,6 +10,7 @@ from stochmap.sampling import (
     CategoricalSampler,
     GaussianSampler,
     _batches,
+    _cells,
     categorical_sampler,
     count_pairs,
     draw_counts,
@@ -19,6 +20,7 @@ from stochmap.sampling import (
     value_moments,
 )
 from stochmap.sampling._alias import choose_whole
+from stochmap.sampling._cells import row_words
 from stochmap.sharding import batch_size
 from stochmap.streams import MAX_INDEX, Role, run_keys, words_on_host
 from stochmap.truths import NormalLogits
@@ -79,13 +81,39 @@ def test_any_window_holds_the_same_rows(start):
 
 
 def test_windows_of_every_length_agree():
-    """Short windows are drawn in blocks of 256 rows, long ones in blocks of 4096."""
+    """Of 65,536 rows in blocks of 16,384: windows of them come in blocks of 256, 4096 or 16,384, from odd rows too."""
+    sampler, values, count = categorical(5, 9), gaussian(3), 1 << 16
+    long, long_values = draw_pairs(sampler, KEY, 0, count), draw_pairs(values, KEY, 0, count)
+    for start, length in [
+        (0, 1),
+        (0, 1024),
+        (4090, 12),
+        (255, 770),
+        (8999, 1),
+        (100, 0),
+        (1, 20_000),
+        (777, 1 << 14),
+        (1, count - 1),
+    ]:
+        window = slice(start, start + length)
+        np.testing.assert_array_equal(draw_pairs(sampler, KEY, start, length).y, long.y[window])
+        np.testing.assert_array_equal(draw_pairs(values, KEY, start, length).value, long_values.value[window])
+    assert [
+        max(rows for _, rows, _ in _cells.blocks(start, length))
+        for start, length in [(0, count), (1, 20_000), (255, 770), (1, 1 << 20), ((1 << 32) - 5, 1 << 20)]
+    ] == [1 << 14, 4096, 256, 1 << 14, 1 << 20]
+
+
+@pytest.mark.parametrize(("start", "count"), [(12_345, (1 << 20) - 1), ((1 << 32) - 4097, 1 << 20)])
+def test_the_largest_blocks_hold_the_same_rows(start, count):
+    """2²⁰ rows but for the first, which is odd; and 2²⁰ after a few up to a multiple of 2³²."""
+    assert max(rows for _, rows, _ in _cells.blocks(start, count)) == 1 << 20
     sampler, values = categorical(5, 9), gaussian(3)
-    long, long_values = draw_pairs(sampler, KEY, 0, 9000), draw_pairs(values, KEY, 0, 9000)
-    for start, count in [(0, 1), (0, 1024), (0, 1025), (4090, 12), (255, 770), (8999, 1), (100, 0)]:
-        window = slice(start, start + count)
-        np.testing.assert_array_equal(draw_pairs(sampler, KEY, start, count).y, long.y[window])
-        np.testing.assert_array_equal(draw_pairs(values, KEY, start, count).value, long_values.value[window])
+    pairs, drawn = draw_pairs(sampler, KEY, start, count), draw_pairs(values, KEY, start, count)
+    expected = choose_whole(sampler.table, row_words(KEY, np.arange(start, start + count)))
+    np.testing.assert_array_equal(pairs.x * 9 + pairs.y, expected)
+    part = draw_pairs(values, KEY, start + 500_001, 300)
+    np.testing.assert_array_equal(drawn.value[500_001:500_301], part.value)
 
 
 @pytest.mark.parametrize(("start", "count"), [(-1, 3), (0, -1), (MAX_INDEX, 1)])
@@ -173,7 +201,7 @@ def test_frequencies_follow_the_table():
     assert_mean(z**2, 1.0, detects=1.2, cases=2)
 
 
-@pytest.mark.parametrize("num_samples", [1, 700, 1025, 5000])
+@pytest.mark.parametrize("num_samples", [1, 700, 1025, 4096, 20_000])
 def test_counting_drawn_pairs_gives_the_counts(num_samples):
     rng = np.random.default_rng(6)
     size, inputs = batch_size(), rng.dirichlet(np.ones(5))
@@ -188,7 +216,7 @@ def test_counting_drawn_pairs_gives_the_counts(num_samples):
 
 
 def test_rows_that_abridged_tables_leave_undecided_are_counted_where_they_belong(monkeypatch):
-    """Of 2²² rows over 8192 cells about 8: one cell's count would be too low, or another's too high."""
+    """Of 2²² rows over 8192 cells up to 24: one cell's count would be too low, or another's too high."""
     decided = []
     decide = _batches._Batch._decide
     monkeypatch.setattr(
@@ -204,7 +232,7 @@ def test_rows_that_abridged_tables_leave_undecided_are_counted_where_they_belong
         np.testing.assert_array_equal(counts[run], count_pairs(x, y, 128, 64).n)
 
 
-@pytest.mark.parametrize("num_samples", [1, 700, 5000])
+@pytest.mark.parametrize("num_samples", [1, 700, 8192])
 def test_the_moments_of_drawn_pairs_are_the_moments(num_samples):
     size = batch_size()
     sampler = gaussian(3, (size,))
@@ -229,7 +257,10 @@ def test_values_are_mean_plus_std_times_the_noise_of_the_row():
 
 
 def test_the_origins_choices_come_back():
-    """16 choices from normal logits, 2¹⁴ samples: |p − p̂| is a few thousandths (one σ is up to 0.0033)."""
+    """16 choices from normal logits, 2¹⁴ samples: |p − p̂| is a few thousandths (one σ is up to 0.0033).
+
+    Beyond 5½ σ it leaves with a probability of 5·10⁻⁷; a table 5 % off in total variation is what χ² sees.
+    """
     table = NormalLogits(1, 16).draw(KEY).probabilities
     y = draw_pairs(categorical_sampler(np.ones(1), table), KEY, 0, 1 << 14).y
     counts = np.bincount(y, minlength=16)

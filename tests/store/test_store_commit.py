@@ -352,6 +352,27 @@ def test_other_versions_of_streams_or_schemas_are_refused(tmp_path):
     assert snapshot(tmp_path) == before
 
 
+def test_a_store_that_does_not_tell_its_versions_is_older(tmp_path):
+    commit(make_store(tmp_path), CHUNK, tables(CHUNK))
+    (tmp_path / "manifest" / "format.json").unlink()
+    before = snapshot(tmp_path)
+    with pytest.raises(IdentityDiffers, match="written with .* version 1, and this is"):
+        make_store(tmp_path)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"stream'])
+def test_a_damaged_record_is_one_line(tmp_path, content):
+    store = make_store(tmp_path)
+    store.record_once("layout", {"size": 3})
+    for name in ("layout", "format"):
+        (tmp_path / "manifest" / f"{name}.json").write_text(content)
+    with pytest.raises(StoreError, match=r"manifest/layout\.json is damaged: .*; restore it, or give a new folder$"):
+        store.record_once("layout", {"size": 4})
+    with pytest.raises(StoreError, match=r"manifest/format\.json is damaged"):
+        make_store(tmp_path)
+
+
 def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("…")
     with pytest.raises(IdentityDiffers, match=r"is no store and not empty \(it holds thesis.tex\)"):
