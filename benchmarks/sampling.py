@@ -289,7 +289,7 @@ def main() -> None:
     """Measure everything, and print the figures beside their targets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help=argparse.SUPPRESS)
-    parser.add_argument("--rows", type=float, default=2.4e9)
+    parser.add_argument("--rows", type=float, default=1.6e9)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     if options.only:
