@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 
@@ -120,6 +121,11 @@ def tables(chunk: ChunkRange, shift: float = 0.0) -> dict:
 
 def make_store(path, study: str = STUDY, platform: str = "test") -> Store:
     return create_or_open(path, study, SCHEMAS, platform=platform, versions={"stochmap": "0"})
+
+
+def snapshot(folder: Path) -> dict:
+    """Everything below the folder with its time and size."""
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.rglob("*"))}
 
 
 def commit_many(store: Store, chunks: list[ChunkRange], barrier, results) -> None:
