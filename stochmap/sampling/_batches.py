@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt32
 
@@ -11,14 +10,19 @@ from stochmap.sharding import LANES, collect_runs, place_runs
 from stochmap.variates import normal_of_bits
 
 from ._alias import AliasTable, abridge, choose_whole
-from ._cells import TOGETHER, blocks, cells_on_host, draw_cell_block, join_halves, noise_halves, row_words
+from ._cells import blocks, cells_on_host, draw_cell_block, join_halves, noise_halves, row_words, undecided_rows
+from ._counting import GROUP, MAX_COUNTED, count_cell_block, rows_of_plane
 from ._pairs import CategoricalSampler, GaussianSampler
 from ._statistics import Counts, Moments, value_moments
 
 _CELLS, _VALUES = 1 << 14, 1 << 12
-"""Rows of a run in a block that is counted, or whose values are taken: a batch's together are 4 MiB either way."""
+"""Rows of a run in a block that is counted, or whose values are taken: a batch's together are 4 MiB at most."""
 
-assert LANES % TOGETHER == 0
+_TOGETHER = 8
+"""Runs whose cells are counted together by NumPy."""
+
+assert LANES % _TOGETHER == 0
+assert LANES % GROUP == 0
 
 
 class _Batch:
@@ -27,8 +31,8 @@ class _Batch:
     def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"]):
         self.table, self.keys = table, keys
         self.runs, self.cells = table.alias.shape
-        self.parts = [jax.tree.map(jnp.asarray, part) for part in place_runs((abridge(table), keys))]
-        self.buffer = np.empty((TOGETHER, 0), dtype=np.int64)
+        self.parts = place_runs((abridge(table), keys))
+        self.buffer = np.empty((_TOGETHER, 0), dtype=np.int64)
 
     def draw_cells(self, block: tuple[int, int, slice]) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield a few runs at a time, with their rows as (run within the slice)·K + cell: int64[runs·rows].
@@ -37,27 +41,36 @@ class _Batch:
         costs a third of one that writes to fresh memory.
         """
         start, rows, used = block
-        drawn = [draw_cell_block(part, start, rows) for part in self.parts]
+        drawn = [draw_cell_block(part, start, rows, _TOGETHER) for part in self.parts]
         length = used.stop - used.start
         if self.buffer.shape[1] != length:
-            self.buffer = np.empty((TOGETHER, length), dtype=np.int64)
+            self.buffer = np.empty((_TOGETHER, length), dtype=np.int64)
         for device, cells in enumerate(drawn):
-            on_host = cells_on_host(cells, self.cells)
-            for lane in range(0, LANES, TOGETHER):
-                few = on_host[lane : lane + TOGETHER, used]
+            on_host = cells_on_host(cells, _TOGETHER * self.cells)
+            for lane in range(0, LANES, _TOGETHER):
+                few = on_host[lane : lane + _TOGETHER, used]
                 np.copyto(self.buffer, few)
                 first = device * LANES + lane
-                if few.max() == TOGETHER * self.cells:
-                    self._decide(first, start + used.start)
-                yield slice(first, first + TOGETHER), self.buffer.reshape(-1)
+                lanes, places = np.divmod(undecided_rows(few), length)
+                for run in np.unique(lanes).tolist():
+                    undecided = places[lanes == run]
+                    chosen = self._choose(first + run, start + used.start + undecided)
+                    self.buffer[run, undecided] = run * self.cells + chosen
+                yield slice(first, first + _TOGETHER), self.buffer.reshape(-1)
 
-    def _decide(self, first: int, start: int) -> None:
-        """Draw the rows in the buffer that the abridged tables left undecided."""
-        for lane, drawn in enumerate(self.buffer):
-            rows, run = np.flatnonzero(drawn == TOGETHER * self.cells), first + lane
-            if len(rows):
-                table = AliasTable(*(part[run] for part in self.table))
-                drawn[rows] = lane * self.cells + choose_whole(table, row_words(self.keys[run], start + rows))
+    def count_cells(self, start: int, rows: int) -> np.ndarray:
+        """Return how often each cell was drawn in whole blocks of small tables: int64[runs, K]."""
+        counted = [count_cell_block(part, start, rows) for part in self.parts]
+        counts, undecided = collect_runs(counted)
+        counts = counts.astype(np.int64)
+        for run in np.flatnonzero(counts.sum(axis=-1) < rows).tolist():
+            chosen = self._choose(run, start + rows_of_plane(undecided[run]))
+            counts[run] += np.bincount(chosen, minlength=self.cells)
+        return counts
+
+    def _choose(self, run: int, rows: np.ndarray) -> np.ndarray:
+        """Draw rows of a run that its abridged table left undecided."""
+        return choose_whole(AliasTable(*(part[run] for part in self.table)), row_words(self.keys[run], rows))
 
     def draw_noise(self, block: tuple[int, int, slice]) -> np.ndarray:
         """Return the rows' standard normal variates: float64[runs, rows]."""
@@ -69,11 +82,14 @@ class _Batch:
 def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Counts:
     """Draw rows 0 … num_samples − 1 of every run of a whole batch (``sharding.batch_size``) and count them."""
     batch = _Batch(sampler.table, keys)
-    totals = np.zeros((batch.runs, sampler.num_x, sampler.num_y), dtype=np.int64)
-    for block in blocks(0, num_samples, _CELLS):
-        for runs, cell in batch.draw_cells(block):
-            totals[runs] += np.bincount(cell, minlength=TOGETHER * batch.cells).reshape(totals[runs].shape)
-    return Counts(totals)
+    totals = np.zeros((batch.runs, batch.cells), dtype=np.int64)
+    for start, rows, used in blocks(0, num_samples, _CELLS):
+        if batch.cells <= MAX_COUNTED and used == slice(0, _CELLS):
+            totals += batch.count_cells(start, rows)
+            continue
+        for runs, cell in batch.draw_cells((start, rows, used)):
+            totals[runs] += np.bincount(cell, minlength=_TOGETHER * batch.cells).reshape(totals[runs].shape)
+    return Counts(totals.reshape(batch.runs, sampler.num_x, sampler.num_y))
 
 
 def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Moments:
@@ -85,7 +101,7 @@ def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], n
         noise, parts = batch.draw_noise(block), []
         for lanes, x in batch.draw_cells(block):
             value = sampler.mean[lanes].reshape(-1)[x] + sampler.std[lanes].reshape(-1)[x] * noise[lanes].reshape(-1)
-            part = value_moments(x, value, TOGETHER * num_x)
-            parts.append(jax.tree.map(lambda leaf: leaf.reshape(TOGETHER, num_x), part))
+            part = value_moments(x, value, _TOGETHER * num_x)
+            parts.append(jax.tree.map(lambda leaf: leaf.reshape(_TOGETHER, num_x), part))
         total = total + jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     return total

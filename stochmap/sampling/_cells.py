@@ -1,6 +1,7 @@
 """Draw cells by alias tables on the device, block by block."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,14 +15,12 @@ from stochmap.streams import Key, Role, check_window, halves_at, split_uint64, t
 
 from ._alias import AliasTable, abridge, alias_mask, choose_whole
 
-TOGETHER = 8
-"""Runs whose cells are counted together."""
-
 BLOCKS = (256, 4096, 1 << 14, 1 << 20)
 """Rows that one call draws: four compiled programs serve every window."""
 
-_TWO_IN_ONE = {1: np.uint16, 2: np.uint32}
-"""From a cell's size to the type that holds two."""
+
+Batch = tuple[UInt32[Array, "runs cells"] | np.ndarray, UInt32[Array, "runs 2"] | np.ndarray]
+"""Runs as their abridged alias tables and their keys."""
 
 
 def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[UInt[np.ndarray, "rows"]]:
@@ -40,8 +39,9 @@ def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[
         return draw_cell_block(batch, first, rows)
 
     for drawn in _ahead(draw, lambda drawn: cells_on_host(drawn, cells), start, count):
-        if drawn.max() == cells:
-            undecided, drawn = np.flatnonzero(drawn == cells), drawn.copy()
+        undecided = undecided_rows(drawn)
+        if len(undecided):
+            drawn = drawn.copy()
             drawn[undecided] = choose_whole(table, row_words(key, start + undecided))
         yield drawn.astype(np.min_scalar_type(cells - 1), copy=False)
         start += len(drawn)
@@ -87,15 +87,15 @@ def blocks(start: int, count: int, largest: int = BLOCKS[-1]) -> Iterator[tuple[
 
 
 @functools.cache
-def _drawer(function: Any, **fixed: Any) -> Any:
-    """Return the compiled program that draws blocks of a size."""
+def compiled(function: Any, **fixed: Any) -> Any:
+    """Return the compiled program of an integer kernel, with some of its arguments fixed."""
     return jax.jit(functools.partial(function, **fixed), compiler_options=compiler_options())
 
 
 def noise_halves(keys: Array, start: int, rows: int) -> tuple[Array, Array]:
     """Draw both halves of every run's noise words, uint32[runs, rows]; one program with two outputs is slower."""
     at = split_uint64(start)
-    first, second = (_drawer(_draw_half, half=half, rows=rows)(keys, at) for half in (0, 1))
+    first, second = (compiled(_draw_half, half=half, rows=rows)(keys, at) for half in (0, 1))
     return first, second
 
 
@@ -124,28 +124,36 @@ def _high_product(a: Array, factor: Any) -> Array:
     return a_high * f_high + (first >> half) + (second >> half)
 
 
-def draw_cell_block(batch: tuple[Array, Array], start: int, rows: int) -> Array:
-    """Draw rows start … start + rows − 1 of every run from abridged tables uint32[runs, K]; ``start`` is even.
+def draw_cell_block(batch: Batch, start: int, rows: int, together: int = 1) -> UInt32[Array, "runs numbers"]:
+    """Draw rows start … start + rows − 1 of every run; ``start`` is even.
 
-    A cell is counted on from run to run of ``TOGETHER``, (run mod TOGETHER)·K + cell; where the upper half of a row's
-    word and the abridged table do not decide, it is TOGETHER·K (of one run alone, K). ``cells_on_host`` unpacks them.
+    A cell is counted on from run to run of ``together``, (run mod together)·K + cell; where the upper half of a row's
+    word and the abridged table do not decide, all its bits are set. As many as there is room for make up a number, the
+    first at its lower end: ``cells_on_host`` takes them apart.
     """
-    return _drawer(_draw_cell_block, rows=rows)(batch, split_uint64(start // 2))
+    return compiled(trace_cell_block, rows=rows, together=together)(batch, split_uint64(start // 2))
 
 
 def cells_on_host(drawn: Array, cells: int) -> UInt[np.ndarray, "runs rows"]:
-    """Return what ``draw_cell_block`` drew among K cells as an array of the narrowest type that holds it."""
-    return np.asarray(drawn).view(_type_of_cells(drawn.shape[0], cells))
+    """Return what ``draw_cell_block`` drew, of cells 0 … cells − 1 in all, in the narrowest type that holds ``cells``.
+
+    Memory has the lower end of a number first.
+    """
+    return np.asarray(drawn).view(np.min_scalar_type(cells))
 
 
-def _type_of_cells(runs: int, cells: int) -> np.dtype:
-    return np.min_scalar_type(min(runs, TOGETHER) * cells)
+def undecided_rows(drawn: UInt[np.ndarray, "*rows"]) -> np.ndarray:
+    """Return where the undecided are in an array of ``cells_on_host``, as flat indices."""
+    mark = np.iinfo(drawn.dtype).max
+    return np.flatnonzero(drawn == mark) if drawn.max() == mark else np.arange(0)
 
 
-def _draw_cell_block(batch: tuple[Array, Array], start: Array, *, rows: int) -> UInt[Array, "runs numbers"]:
+def trace_cell_block(batch: Batch, start: Array, *, rows: int, together: int = 1) -> Array:
+    """Trace ``draw_cell_block``, from the first block of the cipher on, two rows each: ``start`` is (high, low)."""
     table, keys = batch
     runs, cells = table.shape
-    together, kind = min(runs, TOGETHER), _type_of_cells(runs, cells)
+    size = np.min_scalar_type(together * cells).itemsize
+    in_one, bits = 4 // size, 8 * size
     run = jnp.arange(runs, dtype=jnp.uint32)[:, None]
 
     def choose(word: Array) -> Array:
@@ -154,16 +162,18 @@ def _draw_cell_block(batch: tuple[Array, Array], start: Array, *, rows: int) -> 
             word, cells, lambda cell: look_up(table.reshape(-1), run * jnp.uint32(cells) + cell)
         )
         counted_on = cell + run % jnp.uint32(together) * jnp.uint32(cells)
-        return jnp.where(decided, counted_on, jnp.uint32(together * cells))
+        return jnp.where(decided, counted_on, jnp.uint32((1 << bits) - 1))
 
-    if kind.itemsize not in _TWO_IN_ONE:  # each block of the cipher twice, for want of an output of 64 bits
-        row = jnp.arange(rows, dtype=jnp.uint32)
-        even, odd = threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.PAIR, start, row >> jnp.uint32(1)))
-        return choose(jnp.where(row % jnp.uint32(2) == 0, even, odd))
-    place = jnp.arange(rows // 2, dtype=jnp.uint32)
-    even, odd = map(choose, threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.PAIR, start, place)))
-    # Memory has the lower half of a number first.
-    return (even | odd << jnp.uint32(8 * kind.itemsize)).astype(_TWO_IN_ONE[kind.itemsize])
+    def block(place: Array) -> tuple[Array, Array]:
+        return threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.PAIR, start, place))
+
+    number = jnp.arange(rows // in_one, dtype=jnp.uint32)
+    if in_one == 1:  # each block of the cipher twice, for want of an output of 64 bits
+        even, odd = block(number >> jnp.uint32(1))
+        return choose(jnp.where(number % jnp.uint32(2) == 0, even, odd))
+    blocks = [block(number * jnp.uint32(in_one // 2) + jnp.uint32(place)) for place in range(in_one // 2)]
+    drawn = [choose(word) << jnp.uint32(place * bits) for place, word in enumerate(itertools.chain(*blocks))]
+    return functools.reduce(jnp.bitwise_or, drawn)
 
 
 def choose_abridged(

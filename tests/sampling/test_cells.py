@@ -13,7 +13,6 @@ from stochmap.mappings import CategoricalMapping
 from stochmap.sampling import (
     AliasTable,
     CategoricalSampler,
-    _alias,
     _cells,
     build_alias,
     categorical_sampler,
@@ -118,19 +117,9 @@ def test_an_upper_half_decides_only_what_it_decides_for_every_lower_half(cells):
     assert certain.any()
 
 
-@pytest.fixture
-def often_undecided(monkeypatch):
-    """Abridged tables that keep 8 bits of a threshold, so that up to three draws in 256 are undecided."""
-    for module in (_alias, _cells):
-        monkeypatch.setattr(module, "alias_mask", lambda cells: (1 << 24) - 1)
-    _cells._drawer.cache_clear()
-    yield
-    _cells._drawer.cache_clear()
-
-
 @pytest.mark.parametrize("cells", [1, 31, 32, 255, 256])
 def test_undecided_draws_are_told_from_cells_in_every_width(often_undecided, cells):
-    """Alone and 8 runs together the mark is K and 8·K: 255, 256 and 2¹⁶ are where a number's type changes."""
+    """Alone, and 8 runs counted on: with 255 and 256 cells, and 31 and 32, are where a number's type changes."""
     table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
     expected = choose_whole(table, row_words(KEY, np.arange(5000)))
     np.testing.assert_array_equal(drawn(table, 0, 5000), expected)

@@ -201,7 +201,7 @@ def test_frequencies_follow_the_table():
     assert_mean(z**2, 1.0, detects=1.2, cases=2)
 
 
-@pytest.mark.parametrize("num_samples", [1, 700, 1025, 4096, 20_000])
+@pytest.mark.parametrize("num_samples", [1, 700, 1025, 4096, 1 << 14, 20_000])
 def test_counting_drawn_pairs_gives_the_counts(num_samples):
     rng = np.random.default_rng(6)
     size, inputs = batch_size(), rng.dirichlet(np.ones(5))
@@ -218,16 +218,16 @@ def test_counting_drawn_pairs_gives_the_counts(num_samples):
 def test_rows_that_abridged_tables_leave_undecided_are_counted_where_they_belong(monkeypatch):
     """Of 2²² rows over 8192 cells up to 24: one cell's count would be too low, or another's too high."""
     decided = []
-    decide = _batches._Batch._decide
+    choose = _batches._Batch._choose
     monkeypatch.setattr(
-        _batches._Batch, "_decide", lambda self, first, start: decided.append(first) or decide(self, first, start)
+        _batches._Batch, "_choose", lambda self, run, rows: decided.append(run) or choose(self, run, rows)
     )
     size = batch_size()
     table = np.random.default_rng(8).dirichlet(np.full(64, 0.5), size=(size, 128))
     keys, inputs = run_keys(3, np.arange(size)), np.full(128, 1 / 128)
     counts = draw_counts(categorical_sampler(inputs, table), keys, 16384).n
     assert decided
-    for run in (lane for first in decided for lane in range(first, first + 8)):
+    for run in decided:
         x, y, _ = draw_pairs(categorical_sampler(inputs, table[run]), keys[run], 0, 16384)
         np.testing.assert_array_equal(counts[run], count_pairs(x, y, 128, 64).n)
 
