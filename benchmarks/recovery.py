@@ -2,7 +2,8 @@
 
 The plain way: a Python loop over jitted Adam minibatch steps, one run at a time (batch 256, 10 epochs). The job: tables
 of the same size with as many pairs a run, through Ray, the sampler, gradient_descent on counts, the metrics, and
-Parquet on disk. Taken after each worker has compiled. Wants an otherwise idle machine with two cores.
+Parquet on disk. Taken once the workers have compiled, and have the memory that a whole chunk takes (fresh pages cost a
+third of a second a worker). Wants an otherwise idle machine with two cores.
 """
 
 import argparse
@@ -66,14 +67,14 @@ def plain(runs: int) -> tuple[float, float]:
     return runs / (time.perf_counter() - start), statistics.fmean(errors)
 
 
-def pieces(study, chunks: int):
-    """Return chunks of equal size after one small chunk for each worker to compile on."""
+def pieces(study, workers: int, chunks: int):
+    """Return small chunks for each worker to compile on and whole ones for its memory, and the chunks to measure."""
     from stochmap.study import Chunk
 
     (condition_id,) = study.conditions
-    warm = [Chunk(condition_id, index * WARM, WARM) for index in range(8)]
-    first = 8 * WARM
-    return warm, [Chunk(condition_id, first + index * CHUNK, CHUNK) for index in range(chunks)]
+    sizes = [WARM] * 4 * workers + [CHUNK] * (2 * workers + chunks)
+    cut = [Chunk(condition_id, sum(sizes[:index]), size) for index, size in enumerate(sizes)]
+    return cut[:-chunks], cut[-chunks:]
 
 
 def job(workers: int, chunks: int, out: Path, *, in_process: bool = False) -> dict[str, float]:
@@ -87,7 +88,7 @@ def job(workers: int, chunks: int, out: Path, *, in_process: bool = False) -> di
 
     study = load(STUDY)
     store = jobs.recover.open_store(study, str(out))
-    warm, measured = pieces(study, chunks)
+    warm, measured = pieces(study, workers, chunks)
     with InProcessExecutor() if in_process else RayExecutor(workers) as executor:
         work = functools.partial(run_and_commit, store, study)
         for outcome in executor.map(work, warm):
@@ -125,7 +126,7 @@ def main() -> None:
     """Measure everything, and print the figures beside their targets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["plain", "process", "ray1", "ray2"])
-    parser.add_argument("--chunks", type=int, default=16, help="chunks a worker and repetition")
+    parser.add_argument("--chunks", type=int, default=24, help="chunks a worker and repetition")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions, interleaved")
     options = parser.parse_args()
     if options.only:

@@ -11,6 +11,7 @@ import numpy as np
 
 from stochmap import calibration
 from stochmap.columns import Labels
+from stochmap.compiling import short_loops
 from stochmap.learners import Fit, Learner, PairBlocks, Status, pair_blocks
 from stochmap.metrics import METRIC_COLUMNS, score
 from stochmap.posteriors import AbstractPosterior, Interval
@@ -219,7 +220,7 @@ def _program(learner: Learner) -> Any:
     def fit_one(key: Any, data: Any) -> Fit:
         return learner(jax.random.wrap_key_data(key, impl="threefry2x32"), data)
 
-    return jax.jit(jax.vmap(fit_one, axis_name=LANE_AXIS))
+    return jax.jit(jax.vmap(fit_one, axis_name=LANE_AXIS), compiler_options=short_loops())
 
 
 def _fit(learner: Learner, keys: np.ndarray, data: Any) -> Fit:

@@ -15,17 +15,6 @@ LANE_AXIS = "lanes"
 """The name of the axis over which a device's runs are vmapped."""
 
 
-def compiler_options() -> dict[str, int] | None:
-    """Return the options for integer kernels: XLA's default of 256-bit vectors halves their speed where there are 512.
-
-    Level 2 of optimisation, not 3, which unrolls what was fast as it was. Both are left off floating-point programs,
-    whose results could depend on them.
-    """
-    if jax.default_backend() != "cpu":
-        return None
-    return {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 2}
-
-
 def batch_size() -> int:
     """Return the number of runs in a batch: LANES on every local device."""
     return LANES * jax.local_device_count()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 # Each row may import from the rows above it; within a row there are no cycles.
 ORDER = [
-    {"streams", "sharding", "columns", "building"},
+    {"streams", "compiling", "sharding", "columns", "building"},
     {"mappings", "variates"},
     {"truths", "sampling", "posteriors", "estimators"},
     {"learners"},

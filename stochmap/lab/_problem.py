@@ -1,4 +1,3 @@
-import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from stochmap.compiling import quickly_compiled
 from stochmap.estimators import AbstractDiscrete, AbstractDistribution
 from stochmap.streams import Role, run_keys, words_on_host
 from stochmap.variates import normal
@@ -62,7 +62,7 @@ def compiled(level: int) -> Callable[[FUNCTION], FUNCTION]:
     def decorate(function: FUNCTION) -> FUNCTION:
         @functools.cache  # at the first call: importing the module starts no backend
         def program() -> Callable[..., Any]:
-            options = {"compiler_options": {"xla_backend_optimization_level": level, **_quick()}}
+            options = {"compiler_options": quickly_compiled(level)}
             return eqx.filter_jit(function, **options)  # type: ignore[call-overload]
 
         @functools.wraps(function)
@@ -72,19 +72,6 @@ def compiled(level: int) -> Callable[[FUNCTION], FUNCTION]:
         return call  # type: ignore[return-value]
 
     return decorate
-
-
-@functools.cache
-def _quick() -> dict[str, Any]:
-    """Return the options that halve the time of compiling here, and leave the programs as fast: those XLA knows."""
-    wanted = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
-    lowered = jax.jit(lambda: 0).lower()
-    known = {}
-    for name, value in wanted.items():
-        with contextlib.suppress(jax.errors.JaxRuntimeError):  # an option of other versions of XLA
-            lowered.compile(compiler_options={name: value})
-            known[name] = value
-    return known
 
 
 def facts(problem: Problem) -> Facts:

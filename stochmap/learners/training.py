@@ -13,7 +13,7 @@ from stochmap.sharding import any_lane
 
 from ._abstract import History, Status
 
-ROUND = 12
+ROUND = 16
 """Steps between two looks at the certificate."""
 
 POINTS = 50

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, UInt, UInt32
 
-from stochmap.sharding import compiler_options
+from stochmap.compiling import wide_integers
 from stochmap.streams import Key, Role, check_window, halves_at, split_uint64, threefry_2x32
 
 from ._alias import AliasTable, abridge, alias_mask, choose_whole
@@ -89,7 +89,7 @@ def blocks(start: int, count: int, largest: int = BLOCKS[-1]) -> Iterator[tuple[
 @functools.cache
 def compiled(function: Any, **fixed: Any) -> Any:
     """Return the compiled program of an integer kernel, with some of its arguments fixed."""
-    return jax.jit(functools.partial(function, **fixed), compiler_options=compiler_options())
+    return jax.jit(functools.partial(function, **fixed), compiler_options=wide_integers())
 
 
 def noise_halves(keys: Array, start: int, rows: int) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Int32, UInt32
 
-from stochmap.sharding import compiler_options
+from stochmap.compiling import wide_integers
 from stochmap.streams import Key, Role, split_uint64, threefry_2x32
 
 from ._alias import AliasTable, build_alias
@@ -108,5 +108,5 @@ def _programs(states: int, width: int | None, lanes: int) -> tuple[Any, Any]:
         return block, state
 
     assert lanes in _CHAINS
-    options = compiler_options()
+    options = wide_integers()
     return jax.jit(begin, compiler_options=options), jax.jit(walk, compiler_options=options)
