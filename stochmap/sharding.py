@@ -1,5 +1,6 @@
 """How independent runs lie on the local devices."""
 
+import itertools
 from typing import Any
 
 import jax
@@ -9,36 +10,37 @@ from jaxtyping import Array
 
 LANES = 128
 """Runs that one device works on at a time. XLA's floating-point results depend on a batch's shape, so it never
-varies: a short batch is padded, a long one is a sequence of such batches."""
+varies: what is short is padded, what is long is a sequence of such parts."""
 
 LANE_AXIS = "lanes"
 """The name of the axis over which a device's runs are vmapped."""
 
 
 def batch_size() -> int:
-    """Return the number of runs in a batch: LANES on every local device."""
+    """Return the number of runs that all local devices work on at a time: LANES on each."""
     return LANES * jax.local_device_count()
 
 
 def place_runs(batch: Any) -> list[Any]:
-    """Split a batch along its leading axis of runs, and put each device's LANES runs on it.
+    """Split a batch, a multiple of LANES along its leading axis, into parts of LANES for the local devices in turn.
 
     A jitted function that is called with each part runs on all devices at once, and on each it is the program of a
     single device. Sharded over a mesh instead, it would be compiled differently for every number of devices; the last
     bits would differ, and a fit that stops where a certificate holds could stop at another step.
     """
+
+    def part(first: int) -> Any:
+        return jax.tree.map(lambda leaf: leaf[first : first + LANES], batch)
+
     devices = jax.local_devices()
+    parts = [part(first) for first in range(0, len(jax.tree.leaves(batch)[0]), LANES)]
     if len(devices) == 1:
-        return [batch]
-
-    def part(index: int) -> Any:
-        return jax.tree.map(lambda leaf: leaf[index * LANES : (index + 1) * LANES], batch)
-
-    return [jax.device_put(part(index), device) for index, device in enumerate(devices)]
+        return parts
+    return [jax.device_put(part, device) for part, device in zip(parts, itertools.cycle(devices), strict=False)]
 
 
 def collect_runs(parts: list[Any]) -> Any:
-    """Bring the devices' results to the host, their runs one after the other."""
+    """Bring the results of parts to the host, their runs one after the other."""
     if len(parts) == 1:
         return jax.tree.map(np.asarray, parts[0])
     return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves]), *parts)

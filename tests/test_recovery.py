@@ -370,10 +370,3 @@ def test_every_learner_of_every_run_has_a_key_of_its_own():
     both, alone = guesses(first, second), guesses(second)
     np.testing.assert_array_equal(both["second"], alone["second"])
     assert len(np.unique(np.concatenate([both["first"], both["second"]]))) == 2 * 70 * 6
-
-
-def test_the_ends_of_a_chunk():
-    """A chunk of whole batches has no padding to drop."""
-    study = example(keep=["counts"])
-    for count in (1, batch_size(), batch_size() + 1):
-        assert len(run(study, "gaussian", 7, count)["runs"]["run_id"]) == count

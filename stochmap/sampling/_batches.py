@@ -16,7 +16,7 @@ from ._pairs import CategoricalSampler, GaussianSampler
 from ._statistics import Counts, Moments, value_moments
 
 _CELLS, _VALUES = 1 << 14, 1 << 12
-"""Rows of a run in a block that is counted, or whose values are taken: a batch's together are 4 MiB at most."""
+"""Rows of a run in a block that is counted, or whose values are taken: those of LANES runs are 4 MiB at most."""
 
 _TOGETHER = 8
 """Runs whose cells are counted together by NumPy."""
@@ -45,12 +45,12 @@ class _Batch:
         length = used.stop - used.start
         if self.buffer.shape[1] != length:
             self.buffer = np.empty((_TOGETHER, length), dtype=np.int64)
-        for device, cells in enumerate(drawn):
+        for part, cells in enumerate(drawn):
             on_host = cells_on_host(cells, _TOGETHER * self.cells)
             for lane in range(0, LANES, _TOGETHER):
                 few = on_host[lane : lane + _TOGETHER, used]
                 np.copyto(self.buffer, few)
-                first = device * LANES + lane
+                first = part * LANES + lane
                 lanes, places = np.divmod(undecided_rows(few), length)
                 for run in np.unique(lanes).tolist():
                     undecided = places[lanes == run]
@@ -80,7 +80,7 @@ class _Batch:
 
 
 def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Counts:
-    """Draw rows 0 … num_samples − 1 of every run of a whole batch (``sharding.batch_size``) and count them."""
+    """Draw rows 0 … num_samples − 1 of every run of a batch, a multiple of LANES, and count them."""
     batch = _Batch(sampler.table, keys)
     totals = np.zeros((batch.runs, batch.cells), dtype=np.int64)
     for start, rows, used in blocks(0, num_samples, _CELLS):
@@ -93,7 +93,7 @@ def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"],
 
 
 def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Moments:
-    """Draw rows 0 … num_samples − 1 of every run of a whole batch and take their moments, in the order of the rows."""
+    """Draw rows 0 … num_samples − 1 of every run of a batch and take their moments, in the order of the rows."""
     batch = _Batch(sampler.table, keys)
     runs, num_x = sampler.mean.shape
     total = Moments(np.zeros((runs, num_x), np.int64), np.zeros((runs, num_x)), np.zeros((runs, num_x)))
