@@ -1,4 +1,4 @@
-"""Options of XLA for programs on the CPU. Those that an installed XLA does not know are left out."""
+"""Options of XLA. Those for the CPU are left out elsewhere, and where the installed XLA does not know them."""
 
 import contextlib
 import functools

@@ -27,7 +27,7 @@ from stochmap.sampling import (
     draw_pairs,
     gaussian_sampler,
 )
-from stochmap.sharding import LANE_AXIS, LANES, batch_size, collect_runs, pad_runs, place_runs
+from stochmap.sharding import LANE_AXIS, batch_size, collect_runs, pad_runs, place_runs
 from stochmap.streams import Role, run_keys, words_at
 from stochmap.study import Chunk, Condition, Study
 from stochmap.truths import CategoricalTable, GaussianTable, TruthTable
@@ -69,14 +69,14 @@ def run_chunk(study: Study, chunk: Chunk) -> dict[str, list[Columns]]:
 def _together(study: Study, condition: Condition) -> int:
     """Return how many times the devices' runs the host works on at once, at most 4.
 
-    On small tables NumPy's calls cost as much as their work: on 16 × 8 a tenth of a run's time goes, on 2 × 2 half of
-    it. Arrays of more than 512 KiB leave the cache, and what takes memory for each pair is done for as few runs as can
-    be.
+    On small tables NumPy's calls cost as much as their work: more runs a call save a tenth of a run's time at 16 × 8,
+    half of it at 2 × 2. Arrays of more than 512 KiB would leave the cache. Where pairs are kept in memory, by learners
+    that need them or by truths made of parts, they are those of as few runs as can be.
     """
     learners = study.problem(condition.problem).learners.values()
     by_pair = {learner.needs for learner in learners} != {"statistics"} or hasattr(condition.truth, "parts")
     cells = condition.truth.num_x * (condition.truth.num_y or 1)
-    return 1 if by_pair else min(4, max(1, (1 << 16) // (LANES * cells)))
+    return 1 if by_pair else min(4, max(1, (1 << 16) // (batch_size() * cells)))
 
 
 class _Runs(NamedTuple):

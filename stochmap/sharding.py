@@ -27,13 +27,19 @@ def place_runs(batch: Any) -> list[Any]:
     A jitted function that is called with each part runs on all devices at once, and on each it is the program of a
     single device. Sharded over a mesh instead, it would be compiled differently for every number of devices; the last
     bits would differ, and a fit that stops where a certificate holds could stop at another step.
+
+    Raises:
+        ValueError: the number of runs is not a multiple of LANES.
     """
+    runs = len(jax.tree.leaves(batch)[0])
+    if runs % LANES:
+        raise ValueError(f"a batch has a multiple of {LANES} runs, got {runs}: repeat the last one, as pad_runs does")
 
     def part(first: int) -> Any:
         return jax.tree.map(lambda leaf: leaf[first : first + LANES], batch)
 
     devices = jax.local_devices()
-    parts = [part(first) for first in range(0, len(jax.tree.leaves(batch)[0]), LANES)]
+    parts = [part(first) for first in range(0, runs, LANES)]
     if len(devices) == 1:
         return parts
     return [jax.device_put(part, device) for part, device in zip(parts, itertools.cycle(devices), strict=False)]

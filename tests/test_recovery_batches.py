@@ -30,9 +30,10 @@ def test_a_run_does_not_depend_on_how_many_the_host_works_on_together(problem):
 @pytest.mark.parametrize(
     ("truth", "learner", "expected"),
     [
-        ({"kind": "normal_logits", "num_x": 16, "num_y": 16}, {}, 2),
+        ({"kind": "normal_logits", "num_x": 16, "num_y": 8}, {}, 2),
         ({"kind": "normal_logits", "num_x": 512, "num_y": 16}, {}, 1),
         ({"kind": "normal_logits", "num_x": 2, "num_y": 2}, {"kind": "online"}, 1),
+        ({"kind": "normal_logits", "num_x": 2, "num_y": 2}, {"kind": "sampled_gradient"}, 1),
         ({"kind": "drifting_logits", "num_x": 2, "num_y": 2}, {}, 1),
     ],
 )

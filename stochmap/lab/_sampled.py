@@ -56,7 +56,7 @@ def sampled_curves(task: SampledLearning, unit: int, seed: int) -> Curves:
     """Learn the task's tables with one of its estimators; every estimator sees the same data."""
     name, learner = task.estimators[unit]
     keys = run_keys(seed, (task.id << 32) + np.arange(task.runs, dtype=np.int64))
-    batch = pad_runs(keys, batch_size())  # the sampler's batches have one size
+    batch = pad_runs(keys, batch_size())  # the sampler's batches are whole ones
     truth: Any = task.truth.draw(batch)
     drawn = draw_counts(categorical_sampler(truth.inputs, truth.probabilities), batch, task.num_samples)
     counts = jax.tree.map(lambda leaf: leaf[: task.runs], drawn)

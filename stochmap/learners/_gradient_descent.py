@@ -18,7 +18,7 @@ from .training import OPTIMIZERS, train
 
 FULL_BATCH = {**OPTIMIZERS, "rprop": functools.partial(optax.rprop, eta_minus=0.25, eta_plus=1.1)}
 """Optimizers of a loss whose gradient is exact, which Rprop's signs need. Its usual η⁻ = ½ and η⁺ = 1.2 take half as
-many steps more; at these 16 × 8 tables are fitted in 16 to 48 steps at any sample size, where Adam takes 70 to 1300."""
+many steps more; at these 16 × 8 tables are fitted in 16 to 64 steps at any sample size, where Adam takes 70 to 1300."""
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,12 @@ assert LANES % GROUP == 0
 class _Batch:
     """A batch of runs placed on the devices, drawn block by block."""
 
-    def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"]):
+    def __init__(self, table: AliasTable, keys: UInt32[np.ndarray, "runs 2"], num_samples: int):
         self.table, self.keys = table, keys
         self.runs, self.cells = table.alias.shape
         self.parts = place_runs((abridge(table), keys))
+        if num_samples > _CELLS:
+            self.parts = jax.device_put(self.parts)  # once for all blocks
         self.buffer = np.empty((_TOGETHER, 0), dtype=np.int64)
 
     def draw_cells(self, block: tuple[int, int, slice]) -> Iterator[tuple[slice, np.ndarray]]:
@@ -80,8 +82,15 @@ class _Batch:
 
 
 def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Counts:
-    """Draw rows 0 … num_samples − 1 of every run of a batch, a multiple of LANES, and count them."""
-    batch = _Batch(sampler.table, keys)
+    """Draw rows 0 … num_samples − 1 of every run of a batch and count them.
+
+    Whole blocks of small tables are counted on the device; not those of fewer rows too, since a program for another
+    size of block takes longer to compile than it saves in 50,000 runs.
+
+    Raises:
+        ValueError: the number of runs is not a multiple of LANES.
+    """
+    batch = _Batch(sampler.table, keys, num_samples)
     totals = np.zeros((batch.runs, batch.cells), dtype=np.int64)
     for start, rows, used in blocks(0, num_samples, _CELLS):
         if batch.cells <= MAX_COUNTED and used == slice(0, _CELLS):
@@ -93,8 +102,12 @@ def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"],
 
 
 def draw_moments(sampler: GaussianSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Moments:
-    """Draw rows 0 … num_samples − 1 of every run of a batch and take their moments, in the order of the rows."""
-    batch = _Batch(sampler.table, keys)
+    """Draw rows 0 … num_samples − 1 of every run of a batch and take their moments, in the order of the rows.
+
+    Raises:
+        ValueError: the number of runs is not a multiple of LANES.
+    """
+    batch = _Batch(sampler.table, keys, num_samples)
     runs, num_x = sampler.mean.shape
     total = Moments(np.zeros((runs, num_x), np.int64), np.zeros((runs, num_x)), np.zeros((runs, num_x)))
     for block in blocks(0, num_samples, _VALUES):

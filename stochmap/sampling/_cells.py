@@ -18,9 +18,8 @@ from ._alias import AliasTable, abridge, alias_mask, choose_whole
 BLOCKS = (256, 4096, 1 << 14, 1 << 20)
 """Rows that one call draws: four compiled programs serve every window."""
 
-
-Batch = tuple[UInt32[Array, "runs cells"] | np.ndarray, UInt32[Array, "runs 2"] | np.ndarray]
-"""Runs as their abridged alias tables and their keys."""
+TablesAndKeys = tuple[UInt32[Array, "runs cells"] | np.ndarray, UInt32[Array, "runs 2"] | np.ndarray]
+"""Each run's abridged alias table, and its key."""
 
 
 def draw_cells(table: AliasTable, key: Key, start: int, count: int) -> Iterator[UInt[np.ndarray, "rows"]]:
@@ -87,7 +86,7 @@ def blocks(start: int, count: int, largest: int = BLOCKS[-1]) -> Iterator[tuple[
 
 
 @functools.cache
-def compiled(function: Any, **fixed: Any) -> Any:
+def integer_program(function: Any, **fixed: Any) -> Any:
     """Return the compiled program of an integer kernel, with some of its arguments fixed."""
     return jax.jit(functools.partial(function, **fixed), compiler_options=wide_integers())
 
@@ -95,7 +94,7 @@ def compiled(function: Any, **fixed: Any) -> Any:
 def noise_halves(keys: Array, start: int, rows: int) -> tuple[Array, Array]:
     """Draw both halves of every run's noise words, uint32[runs, rows]; one program with two outputs is slower."""
     at = split_uint64(start)
-    first, second = (compiled(_draw_half, half=half, rows=rows)(keys, at) for half in (0, 1))
+    first, second = (integer_program(_draw_half, half=half, rows=rows)(keys, at) for half in (0, 1))
     return first, second
 
 
@@ -124,20 +123,20 @@ def _high_product(a: Array, factor: Any) -> Array:
     return a_high * f_high + (first >> half) + (second >> half)
 
 
-def draw_cell_block(batch: Batch, start: int, rows: int, together: int = 1) -> UInt32[Array, "runs numbers"]:
+def draw_cell_block(batch: TablesAndKeys, start: int, rows: int, together: int = 1) -> UInt32[Array, "runs numbers"]:
     """Draw rows start … start + rows − 1 of every run; ``start`` is even.
 
     A cell is counted on from run to run of ``together``, (run mod together)·K + cell; where the upper half of a row's
     word and the abridged table do not decide, all its bits are set. As many as there is room for make up a number, the
     first at its lower end: ``cells_on_host`` takes them apart.
     """
-    return compiled(trace_cell_block, rows=rows, together=together)(batch, split_uint64(start // 2))
+    return integer_program(trace_cell_block, rows=rows, together=together)(batch, split_uint64(start // 2))
 
 
 def cells_on_host(drawn: Array, cells: int) -> UInt[np.ndarray, "runs rows"]:
-    """Return what ``draw_cell_block`` drew, of cells 0 … cells − 1 in all, in the narrowest type that holds ``cells``.
+    """Return what ``draw_cell_block`` drew, one cell an element, where ``together``·K is ``cells``.
 
-    Memory has the lower end of a number first.
+    In the narrowest type that holds this number. Memory has the lower end of a number first.
     """
     return np.asarray(drawn).view(np.min_scalar_type(cells))
 
@@ -148,8 +147,8 @@ def undecided_rows(drawn: UInt[np.ndarray, "*rows"]) -> np.ndarray:
     return np.flatnonzero(drawn == mark) if drawn.max() == mark else np.arange(0)
 
 
-def trace_cell_block(batch: Batch, start: Array, *, rows: int, together: int = 1) -> Array:
-    """Trace ``draw_cell_block``, from the first block of the cipher on, two rows each: ``start`` is (high, low)."""
+def trace_cell_block(batch: TablesAndKeys, first_block: Array, *, rows: int, together: int = 1) -> Array:
+    """Do ``draw_cell_block`` (traceable) from a block of the cipher on, as (high, low); each draws two rows."""
     table, keys = batch
     runs, cells = table.shape
     size = np.min_scalar_type(together * cells).itemsize
@@ -165,7 +164,7 @@ def trace_cell_block(batch: Batch, start: Array, *, rows: int, together: int = 1
         return jnp.where(decided, counted_on, jnp.uint32((1 << bits) - 1))
 
     def block(place: Array) -> tuple[Array, Array]:
-        return threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.PAIR, start, place))
+        return threefry_2x32((keys[:, :1], keys[:, 1:]), _counters(Role.PAIR, first_block, place))
 
     number = jnp.arange(rows // in_one, dtype=jnp.uint32)
     if in_one == 1:  # each block of the cipher twice, for want of an output of 64 bits

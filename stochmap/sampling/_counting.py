@@ -14,7 +14,7 @@ from jaxtyping import Array, UInt32
 
 from stochmap.streams import split_uint64
 
-from ._cells import Batch, compiled, trace_cell_block
+from ._cells import TablesAndKeys, integer_program, trace_cell_block
 
 MAX_COUNTED = 128
 """The most cells: they are numbers of seven bits, and the eighth tells the undecided."""
@@ -28,14 +28,20 @@ _PARTS = 16
 
 
 def count_cell_block(
-    batch: Batch, start: int, rows: int
+    batch: TablesAndKeys, start: int, rows: int
 ) -> tuple[UInt32[Array, "runs cells"], UInt32[Array, "runs words"]]:
     """Draw rows as ``draw_cell_block`` does, from at most ``MAX_COUNTED`` cells, and count each cell.
+
+    The number of runs is a multiple of ``GROUP``, and the number of rows one of 512.
 
     Returns:
         the counts of the decided draws, and the plane of the undecided ones (``rows_of_plane``).
     """
-    return compiled(_count_cell_block, rows=rows)(batch, split_uint64(start // 2))
+    runs, cells = batch[0].shape
+    assert cells <= MAX_COUNTED, cells
+    assert runs % GROUP == 0, runs
+    assert rows % (32 * _PARTS) == 0, rows
+    return integer_program(_count_cell_block, rows=rows)(batch, split_uint64(start // 2))
 
 
 def rows_of_plane(plane: UInt32[np.ndarray, "words"]) -> np.ndarray:
@@ -45,14 +51,14 @@ def rows_of_plane(plane: UInt32[np.ndarray, "words"]) -> np.ndarray:
     return 4 * (part * len(plane) + word) + byte
 
 
-def _count_cell_block(batch: Batch, start: Array, *, rows: int) -> tuple[Array, Array]:
+def _count_cell_block(batch: TablesAndKeys, first_block: Array, *, rows: int) -> tuple[Array, Array]:
     cells = batch[0].shape[-1]
     bits = (cells - 1).bit_length()
 
     def count(group: tuple[Array, Array]) -> tuple[Array, Array]:
-        planes = _planes(trace_cell_block(group, start, rows=rows), bits)
-        # What the lower half of the bits is, and the upper one, is found once for all cells that share it. Of the
-        # undecided no cell has the last bit.
+        planes = _planes(trace_cell_block(group, first_block, rows=rows), bits)
+        # Where the lower half of the bits has a value, and the upper one, is found once for all cells that share it.
+        # The upper half's last plane is that of the undecided: its bit is 0 in every value.
         lower = _places(planes[: bits // 2], 1 << bits // 2)
         upper = _places(planes[bits // 2 :], 1 << bits - bits // 2)
         return _count_common(upper, lower)[:, :cells], planes[-1]

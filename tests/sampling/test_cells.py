@@ -119,7 +119,7 @@ def test_an_upper_half_decides_only_what_it_decides_for_every_lower_half(cells):
 
 @pytest.mark.parametrize("cells", [1, 31, 32, 255, 256])
 def test_undecided_draws_are_told_from_cells_in_every_width(often_undecided, cells):
-    """Alone, and 8 runs counted on: with 255 and 256 cells, and 31 and 32, are where a number's type changes."""
+    """A number's type changes between 255 and 256 cells, and where 8 runs are counted on, between 31 and 32."""
     table = build_alias(np.random.default_rng(cells).dirichlet(np.full(cells, 0.5)))
     expected = choose_whole(table, row_words(KEY, np.arange(5000)))
     np.testing.assert_array_equal(drawn(table, 0, 5000), expected)

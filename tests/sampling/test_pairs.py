@@ -215,6 +215,13 @@ def test_counting_drawn_pairs_gives_the_counts(num_samples):
         np.testing.assert_array_equal(counts[run], count_pairs(x, y, 5, 9).n)
 
 
+@pytest.mark.parametrize("num_samples", [300, 1 << 14])
+def test_a_batch_that_is_no_multiple_of_the_lanes_is_refused(num_samples):
+    sampler = categorical_sampler(np.ones(1), np.full((192, 1, 4), 0.25))
+    with pytest.raises(ValueError, match="a multiple of 128 runs, got 192: repeat the last one"):
+        draw_counts(sampler, run_keys(1, np.arange(192)), num_samples)
+
+
 def test_rows_that_abridged_tables_leave_undecided_are_counted_where_they_belong(monkeypatch):
     """Of 2²² rows over 8192 cells up to 24: one cell's count would be too low, or another's too high."""
     decided = []
