@@ -84,8 +84,8 @@ class _Batch:
 def draw_counts(sampler: CategoricalSampler, keys: UInt32[np.ndarray, "runs 2"], num_samples: int) -> Counts:
     """Draw rows 0 … num_samples − 1 of every run of a batch and count them.
 
-    Whole blocks of small tables are counted on the device; not those of fewer rows too, since a program for another
-    size of block takes longer to compile than it saves in 50,000 runs.
+    Whole blocks of small tables are counted on the device. Smaller ones are not: a program for each of their sizes
+    would take longer to compile than it saves in tens of thousands of runs.
 
     Raises:
         ValueError: the number of runs is not a multiple of LANES.

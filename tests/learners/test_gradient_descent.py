@@ -191,4 +191,4 @@ def test_rprop_needs_few_steps_whatever_the_scale():
     )
     assert set(fit.status.tolist()) == {Status.CONVERGED, Status.BOUNDARY}
     assert (fit.steps <= 48).all()
-    assert np.median(fit.steps) <= 40
+    assert (fit.steps <= 36).mean() >= 0.5
